@@ -1,0 +1,42 @@
+# Targets for people and CI; 3-interface.md, "Two commands".
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: install system demo test unit check bench format clean
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml .ci/install
+	PYTHON=$(PYTHON) bash .ci/install
+	@touch $(STAMP)
+
+# Debian packages that the tests and the demo use for real (Xvfb, OpenSSH server, age, ...).
+system:
+	bash .ci/system-packages
+
+demo: system install
+	$(BIN)/python -m benchmarks.demo
+
+test: system install
+	bash .ci/test
+
+unit: install
+	$(BIN)/python -m pytest -q tests/unit
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: system install
+	$(BIN)/python -m benchmarks.run
+
+clean:
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,311 @@
+"""Bodies of the broker's HTTP API (``/v1``), used by the broker, its OpenAPI document and clients."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from protocol.envelope import Envelope
+from protocol.ids import AgentId, ArtifactId, GrantId, OrgId, TicketId
+from protocol.scopes import Clearance, Mode, Role, Scope
+from protocol.tickets import CauseCode, State
+from protocol.wire import Count, Line, Moment, Name, Nonce, Sha256, Size, Text, Wire
+
+Level = Annotated[int, Meta(ge=1, le=3)]
+
+
+class Problem(Wire, frozen=True):
+    """RFC 9457 problem details; ``code`` is from ``protocol.errors.Code``."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    reference: str
+
+
+# --- pairing, publishing, login ----------------------------------------------------------------
+
+
+class Pairing(Wire, frozen=True):
+    """What ``relevo-broker init`` writes to ``pairing.json`` for ``relevo org connect``.
+
+    ``secret`` opens ``POST /v1/org/pair`` once.
+    """
+
+    url: Annotated[str, Meta(max_length=300)]
+    tls_sha256: Sha256
+    secret: Nonce
+    issuer_key: str
+    log_key: str
+    snapshot_key: str
+    """Raw Ed25519 public key, hex: the TUF snapshot role."""
+    timestamp_key: str
+
+
+class RepositoryFile(Wire, frozen=True):
+    """``path`` below the repository: ``metadata/2.root.json`` or ``targets/roster.json`` …"""
+
+    path: Annotated[str, Meta(pattern=r"^(metadata|targets)(/[A-Za-z0-9][A-Za-z0-9._-]{0,120}){1,6}$")]
+    content: bytes
+
+
+class Publication(Wire, frozen=True):
+    """Signed metadata (root, targets, delegations) and target files, offline-signed by the admin."""
+
+    files: Annotated[tuple[RepositoryFile, ...], Meta(min_length=1, max_length=5_000)]
+
+
+class PairRequest(Wire, frozen=True):
+    secret: Nonce
+    publication: Publication
+
+
+class Published(Wire, frozen=True):
+    org: OrgId
+    targets_version: Count
+    snapshot_version: Count
+
+
+class LoginChallenge(Wire, frozen=True):
+    nonce: Nonce
+    org: OrgId
+
+
+class LoginRequest(Wire, frozen=True):
+    key: Annotated[str, Meta(max_length=300)]
+    proof: Envelope
+    """A ``LoginProof``."""
+
+
+class Login(Wire, frozen=True):
+    token: str
+    technician: Name
+    name: Line
+    roles: tuple[Role, ...]
+    expires: Moment
+
+
+class EnrolRequest(Wire, frozen=True):
+    token: Envelope
+    """An ``EnrolmentToken``."""
+    enrolment: Envelope
+    """An ``Enrolment``."""
+
+
+class Enrolled(Wire, frozen=True):
+    agent: AgentId
+    customer: Name
+    mode: Mode
+    org: OrgId
+
+
+# --- agents ------------------------------------------------------------------------------------
+
+
+class AgentView(Wire, frozen=True):
+    agent: AgentId
+    hostname: str
+    platform: str
+    customer: Name
+    mode: Mode
+    online: bool
+    version: str
+    enrolled: Moment
+    last_seen: Moment | None
+
+
+class Agents(Wire, frozen=True):
+    rows: tuple[AgentView, ...]
+    next: str | None = None
+
+
+# --- tickets -----------------------------------------------------------------------------------
+
+
+class TicketNew(Wire, frozen=True):
+    title: Line
+    description: Text = ""
+    agent: AgentId | None = None
+    customer: Name | None = None
+    """Taken from the agent where one is named."""
+    impact: Level = 2
+    urgency: Level = 2
+
+
+class TicketView(Wire, frozen=True):
+    ticket: TicketId
+    title: Line
+    description: Text
+    state: State
+    customer: Name
+    agent: AgentId | None
+    requester: Line
+    tier: Level
+    assignee: Name | None
+    impact: Level
+    urgency: Level
+    priority: Annotated[int, Meta(ge=1, le=5)]
+    created: Moment
+    updated: Moment
+    version: Count
+    """Optimistic version: send it back with a change; the loser of a race gets ``stale-version``."""
+    resolution: Text | None = None
+    cause: CauseCode | None = None
+    resolved_by_tier: Level | None = None
+
+
+class Tickets(Wire, frozen=True):
+    rows: tuple[TicketView, ...]
+    next: str | None = None
+
+
+class TicketEvent(Wire, frozen=True):
+    """One line of a ticket's timeline. ``kind`` is an audit action or ``ticket.<move>``."""
+
+    at: Moment
+    by: Line
+    kind: Annotated[str, Meta(max_length=40)]
+    text: Text
+    public: bool
+    """True when the requester sees it."""
+    log_index: Count | None = None
+
+
+class TicketDetail(Wire, frozen=True):
+    ticket: TicketView
+    timeline: tuple[TicketEvent, ...]
+    sessions: tuple[SessionView, ...]
+    artifacts: tuple[ArtifactView, ...]
+
+
+class TicketMove(Wire, frozen=True):
+    """Body of ``POST /v1/tickets/{id}/take|start|close|cancel|reopen``."""
+
+    version: Count | None = None
+    reason: Annotated[str, Meta(max_length=500)] = ""
+
+
+class TicketText(Wire, frozen=True):
+    """Body of ``POST /v1/tickets/{id}/notes`` (internal) and ``/replies`` (the user sees it)."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=20_000)]
+
+
+class TicketResolve(Wire, frozen=True):
+    resolution: Annotated[str, Meta(min_length=1, max_length=20_000)]
+    cause: CauseCode = CauseCode.UNKNOWN
+    article: Annotated[str, Meta(max_length=100)] | None = None
+    no_article_reason: Annotated[str, Meta(max_length=500)] | None = None
+    version: Count | None = None
+
+
+# --- sessions ----------------------------------------------------------------------------------
+
+
+class SessionView(Wire, frozen=True):
+    grant: GrantId
+    ticket: TicketId
+    agent: AgentId
+    technician: Name
+    scopes: tuple[Scope, ...]
+    """Asked for; after consent, what was granted."""
+    state: Annotated[str, Meta(pattern=r"^(requested|shown|consented|open|ended)$")]
+    reason: str
+    requested: Moment
+    ends: Moment
+    why_ended: str | None = None
+
+
+class Sessions(Wire, frozen=True):
+    rows: tuple[SessionView, ...]
+
+
+class SessionRequest(Wire, frozen=True):
+    """Body of ``POST /v1/sessions``: a ``Grant`` signed by the technician."""
+
+    grant: Envelope
+
+
+class SessionGranted(Wire, frozen=True):
+    """Answer of ``GET /v1/sessions/{grant}/consent?wait=S`` once the user agreed."""
+
+    session: SessionView
+    grant: Envelope
+    consent: Envelope
+
+
+class Leg(Wire, frozen=True):
+    """Answer of ``POST /v1/sessions/{grant}/legs``: open the relay with this one-time token."""
+
+    grant: GrantId
+    leg: Annotated[int, Meta(ge=1, le=64)]
+    token: Nonce
+
+
+class SessionEnd(Wire, frozen=True):
+    reason: Annotated[str, Meta(max_length=500)] = ""
+
+
+# --- relay (first frame of each leg; JSON text) ------------------------------------------------
+
+
+class RelayHello(Wire, frozen=True):
+    """First frame of a leg, in both directions of time: attach, or attach again after a break."""
+
+    token: Nonce
+
+
+class RelayReady(Wire, frozen=True):
+    """The leg is attached. ``next_token`` replaces the token for the next attachment."""
+
+    next_token: Nonce
+
+
+# --- artifacts ---------------------------------------------------------------------------------
+
+
+class ArtifactView(Wire, frozen=True):
+    artifact: ArtifactId
+    ticket: TicketId
+    grant: GrantId
+    kind: str
+    name: Line
+    clearance: Clearance
+    sealed: bool
+    media_type: str
+    size_bytes: Size
+    sha256: Sha256
+    made: Moment
+
+
+class Artifacts(Wire, frozen=True):
+    rows: tuple[ArtifactView, ...]
+
+
+# --- audit -------------------------------------------------------------------------------------
+
+
+class AuditEntries(Wire, frozen=True):
+    """``GET /v1/audit/entries?start=&count=`` or ``?ticket=``; entries in index order."""
+
+    entries: tuple[AuditEntryView, ...]
+    size: Count
+    """Size of the tree when this was read."""
+
+
+class AuditEntryView(Wire, frozen=True):
+    index: Count
+    salt: bytes
+    record: bytes | None
+    leaf: bytes
+
+
+class Health(Wire, frozen=True):
+    status: Annotated[str, Meta(pattern=r"^(ok|degraded|draining)$")]
+    org: OrgId | None
+    version: str
+    log_size: Count
+    agents_online: Count

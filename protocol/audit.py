@@ -1,0 +1,119 @@
+"""Audit: who did what, as one closed list of actions and one record type.
+
+A record becomes a leaf of the broker's Merkle log as the hash of a *salted* envelope, so that the
+record itself can be erased later without breaking the tree (2-architecture.md, "Write before act").
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from typing import Annotated
+
+from msgspec import Meta
+
+from protocol.ids import AgentId, GrantId, TicketId
+from protocol.wire import Count, Fact, Moment, Wire
+
+
+class Action(enum.StrEnum):
+    """Everything that is recorded, by broker or agent."""
+
+    BROKER_STARTED = "broker.started"
+    BROKER_STOPPED = "broker.stopped"
+    ORG_PAIRED = "org.paired"
+    ORG_PUBLISHED = "org.published"
+    LOGIN = "login"
+    LOGIN_REFUSED = "login.refused"
+    AGENT_ENROLLED = "agent.enrolled"
+    ENROLMENT_REFUSED = "agent.enrolment-refused"
+    AGENT_LINK_REFUSED = "agent.link-refused"
+    TICKET_CREATED = "ticket.created"
+    TICKET_CHANGED = "ticket.changed"
+    TICKET_NOTE = "ticket.note"
+    TICKET_REPLY = "ticket.reply"
+    SESSION_REQUESTED = "session.requested"
+    SESSION_REFUSED = "session.refused"
+    SESSION_CONSENTED = "session.consented"
+    SESSION_DENIED = "session.denied"
+    SESSION_OPENED = "session.opened"
+    SESSION_ENDED = "session.ended"
+    REQUEST_REFUSED = "request.refused"
+    ARTIFACT_STORED = "artifact.stored"
+    ARTIFACT_READ = "artifact.read"
+    ARTIFACT_REFUSED = "artifact.refused"
+    AUDIT_READ = "audit.read"
+    ACCESS_REFUSED = "access.refused"
+    JOURNAL_REFUSED = "journal.refused"
+    # Written by agents in their journal, relayed into the log inside their signed envelope.
+    CONSENT_GIVEN = "consent.given"
+    CONSENT_DENIED = "consent.denied"
+    CONSENT_WITHDRAWN = "consent.withdrawn"
+    FLOOR_CHANGED = "consent.floor-changed"
+    AGENT_SESSION_OPENED = "agent.session-opened"
+    AGENT_SESSION_ENDED = "agent.session-ended"
+    AGENT_REFUSED = "agent.refused"
+    HELP_ASKED = "agent.help-asked"
+    DIAGNOSE_STARTED = "diagnose.started"
+    DIAGNOSE_DONE = "diagnose.done"
+    LOGS_STARTED = "logs.started"
+    LOGS_DONE = "logs.done"
+    SCREENSHOT_STARTED = "screenshot.started"
+    SCREENSHOT_DONE = "screenshot.done"
+    FILES_OPENED = "files.opened"
+    FILE_READ = "files.read"
+    FILE_WRITTEN = "files.written"
+    FIX_PLANNED = "fix.planned"
+    FIX_STARTED = "fix.started"
+    FIX_STEP = "fix.step"
+    FIX_DONE = "fix.done"
+    FIX_UNDO_STARTED = "fix.undo-started"
+    FIX_UNDONE = "fix.undone"
+    FIX_INTERRUPTED = "fix.interrupted"
+
+
+class ActorKind(enum.StrEnum):
+    TECHNICIAN = "technician"
+    AGENT = "agent"
+    USER = "user"
+    BROKER = "broker"
+    UNKNOWN = "unknown"
+    """Somebody who could not prove who they are; ``id`` holds what they claimed, escaped."""
+
+
+class Actor(Wire, frozen=True):
+    kind: ActorKind
+    id: Annotated[str, Meta(max_length=100)]
+
+
+class AuditRecord(Wire, frozen=True):
+    """One record of the broker's log.
+
+    ``evidence`` holds DSSE envelopes as their JSON bytes (grant, consent, journal entry, token …):
+    whoever verifies the log verifies them again with keys from the organisation repository.
+    """
+
+    at: Moment
+    actor: Actor
+    action: Action
+    customer: Annotated[str, Meta(max_length=64)] | None = None
+    ticket: TicketId | None = None
+    grant: GrantId | None = None
+    agent: AgentId | None = None
+    facts: Annotated[tuple[Fact, ...], Meta(max_length=32)] = ()
+    evidence: Annotated[tuple[bytes, ...], Meta(max_length=8)] = ()
+
+
+class LogEntry(Wire, frozen=True):
+    """What the broker serves for one index. ``record`` is None once erased."""
+
+    index: Count
+    salt: Annotated[bytes, Meta(min_length=16, max_length=32)]
+    record: bytes | None
+    leaf: Annotated[bytes, Meta(min_length=32, max_length=32)]
+    """``leaf_data(salt, record)``; the Merkle leaf hash is RFC 6962's over these 32 bytes."""
+
+
+def leaf_data(salt: bytes, record: bytes) -> bytes:
+    """The 32 bytes that go into the tree for a record."""
+    return hashlib.sha256(salt + record).digest()

@@ -1,0 +1,43 @@
+"""Time as a value. Nothing here reads a clock: callers pass the time in."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from protocol.errors import Code, RelevoError
+
+_DURATION = re.compile(r"(\d{1,9})\s*([smhdw]?)")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def rfc3339(moment: datetime) -> str:
+    """``2026-11-21T23:25:59.123456Z``: UTC, fraction only where there is one."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def parse_rfc3339(text: str) -> datetime:
+    """The instant named by ``text``.
+
+    Raises:
+        RelevoError: ``usage`` if it is not RFC 3339 with a zone.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise RelevoError(Code.USAGE, f"not a time: {text!r}") from error
+    if moment.tzinfo is None:
+        raise RelevoError(Code.USAGE, f"time without zone: {text!r}")
+    return moment.astimezone(UTC)
+
+
+def parse_duration(text: str) -> timedelta:
+    """``90``, ``90s``, ``15m``, ``1h``, ``2d``, ``1w``.
+
+    Raises:
+        RelevoError: ``usage``.
+    """
+    found = _DURATION.fullmatch(text.strip())
+    if not found:
+        raise RelevoError(Code.USAGE, f"not a duration: {text!r}")
+    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
