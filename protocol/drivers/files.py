@@ -1,0 +1,100 @@
+"""Files that hold data or keys: written whole or not at all, readable by their owner only."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from protocol.errors import Code, RelevoError
+
+_SOCKET_PATH_MAX = 100
+"""``sun_path`` holds 108 bytes on Linux and 104 elsewhere, the final NUL included."""
+
+
+def private_folder(folder: Path) -> Path:
+    """``folder``, made with mode 0700 if it was not there.
+
+    Raises:
+        RelevoError: ``cannot-record`` when it cannot be made.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise RelevoError(Code.CANNOT_RECORD, f"{folder}: {error.strerror}") from error
+    return folder
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Replace ``path`` by ``content`` (mode 0600), durably: after a crash it is the old or the new.
+
+    Raises:
+        RelevoError: ``cannot-record``; the old file is unchanged.
+    """
+    private_folder(path.parent)
+    temporary = ""
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        raise RelevoError(Code.CANNOT_RECORD, f"{path}: {error.strerror}") from error
+
+
+def read_file(path: Path, limit: int = 64 << 20) -> bytes:
+    """The whole of a file that we wrote ourselves.
+
+    Raises:
+        RelevoError: ``not-found``, ``refused`` (not readable) or ``too-large``.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except FileNotFoundError as error:
+        raise RelevoError(Code.NOT_FOUND, str(path)) from error
+    except OSError as error:
+        raise RelevoError(Code.REFUSED, f"{path}: {error.strerror}") from error
+    if len(content) > limit:
+        raise RelevoError(Code.TOO_LARGE, str(path))
+    return content
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def socket_address(path: Path) -> Iterator[str]:
+    """An address for a Unix socket at ``path``, also where the path is longer than the kernel takes.
+
+    Linux resolves ``/proc/self/fd/N/name`` through the open folder; the address is good while the
+    context is open, a bound or connected socket stays good afterwards.
+    """
+    text = str(path)
+    if len(os.fsencode(text)) <= _SOCKET_PATH_MAX:
+        yield text
+        return
+    descriptor = os.open(path.parent, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        yield f"/proc/self/fd/{descriptor}/{path.name}"
+    finally:
+        os.close(descriptor)
+
+
+def is_disk_full(error: OSError) -> bool:
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -1,0 +1,205 @@
+"""Command lines: what the three programs share. Help texts are wording keys, errors are two lines.
+
+A program calls ``run(cli, tables)``. Its commands are click commands of the classes below; their
+``help`` and each option's ``help`` are keys of the program's wording tables.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from protocol.errors import Code, Exit, RelevoError
+from protocol.ids import new_reference
+from protocol.wording import Language, Table, Words, language_from
+from protocol.wording import errors as error_words
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_BASE: Table = {
+    "option.lang": ("Language of what is printed: es or en.", "Idioma de los textos: es o en."),
+    "option.json": ("Print JSON for programs.", "Mostrar JSON para programas."),
+    "option.debug": (
+        "Show the traceback of an unexpected error.",
+        "Mostrar la traza de un error inesperado.",
+    ),
+    "option.help": ("Show this help.", "Mostrar esta ayuda."),
+    "option.version": ("Show the version.", "Mostrar la versión."),
+    "help.example": ("Example:", "Ejemplo:"),
+    "interrupted.user": ("Interrupted.", "Interrumpido."),
+}
+
+_words = Words("en", _BASE, error_words.TABLE)
+
+
+def words() -> Words:
+    """The words of the running program, in the chosen language."""
+    return _words
+
+
+def printable(text: str, *, newlines: bool = False) -> str:
+    """Text from another machine, made harmless: no terminal escapes, control or bidi characters.
+
+    What is taken out stays visible as ``\\x1b`` or ``\\u202e``. With ``newlines`` line ends stay.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    out = []
+    for char in text:
+        if char == "\n" and newlines:
+            out.append(char)
+        elif char == "\t":
+            out.append(" ")
+        elif unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
+            code = ord(char)
+            out.append(f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
+        else:
+            out.append(char)
+    return "".join(out)
+
+
+class _Worded(click.Command):
+    """Help texts looked up in the tables; ``<key>.example`` is shown as an example where it exists."""
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        text = self._text(self.help)
+        if text:
+            formatter.write_paragraph()
+            with formatter.indentation():
+                formatter.write_text(text)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        key = f"{self.help}.example"
+        if self.help and _words.has(key):
+            formatter.write_paragraph()
+            formatter.write_text(_words("help.example"))
+            with formatter.indentation():
+                for line in _words(key).splitlines():
+                    formatter.write(f"{' ' * formatter.current_indent}{line}\n")
+
+    def get_short_help_str(self, limit: int = 70) -> str:
+        return self._text(self.help).split(". ")[0].rstrip(".")[:limit]
+
+    @staticmethod
+    def _text(key: str | None) -> str:
+        return _words(key) if key and _words.has(key) else (key or "")
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.help = "option.help"
+        return option
+
+
+class Option(click.Option):
+    """An option whose help is a wording key."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        if self.help and _words.has(self.help):
+            self.help = _words(self.help)
+        return super().get_help_record(ctx)
+
+
+class Command(_Worded):
+    pass
+
+
+class Group(_Worded, click.Group):
+    command_class = Command
+
+
+Group.group_class = Group
+
+
+def option(*names: str, **settings: Any) -> Callable[[F], F]:
+    """``click.option`` with a worded help."""
+    return click.option(*names, cls=Option, **settings)
+
+
+def common_options(function: F) -> F:
+    """``--json``, ``--lang`` and ``--debug``; they are read from the command line by ``run``."""
+    for names, settings in (
+        (("--debug",), {"is_flag": True, "expose_value": False, "help": "option.debug"}),
+        (("--lang",), {"type": click.Choice(["en", "es"]), "expose_value": False, "help": "option.lang"}),
+    ):
+        function = option(*names, **settings)(function)
+    return option("--json", "as_json", is_flag=True, help="option.json")(function)
+
+
+def emit_json(value: object) -> None:
+    """One JSON document (or one line of JSON Lines) on stdout."""
+    sys.stdout.buffer.write(msgspec.json.encode(value) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def say(text: str = "") -> None:
+    """Data for people on stdout."""
+    click.echo(text)
+
+
+def note(text: str) -> None:
+    """Everything else, on stderr."""
+    click.echo(text, err=True)
+
+
+def _language(arguments: Sequence[str]) -> Language:
+    chosen = None
+    for index, argument in enumerate(arguments):
+        if argument == "--lang" and index + 1 < len(arguments):
+            chosen = arguments[index + 1]
+        elif argument.startswith("--lang="):
+            chosen = argument.partition("=")[2]
+    return language_from(chosen, os.environ)
+
+
+def report(error: RelevoError, reference: str) -> None:
+    """The two lines of an error and its reference, on stderr."""
+    note(_words(str(error.code), detail=printable(error.detail)))
+    note(_words(f"{error.code}.do"))
+    note(_words("reference", reference=reference))
+
+
+def run(  # noqa: PLR0911 - one status per kind of end
+    cli: click.Command, *tables: Table, arguments: Sequence[str] | None = None
+) -> int:
+    """Run a program and give its exit status (3-interface.md). Never raises, never a traceback
+    unless ``--debug`` was given."""
+    global _words  # noqa: PLW0603 - one program, one language, chosen once at its start
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    _words = Words(_language(given), *tables, _BASE, error_words.TABLE)
+    debug = "--debug" in given
+    try:
+        result = cli.main(args=given, standalone_mode=False)
+    except RelevoError as error:
+        if debug:
+            traceback.print_exc()
+        report(error, new_reference())
+        return int(error.exit_status)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.Abort:
+        note(_words("interrupted.user"))
+        return int(Exit.CONSENT_DENIED)
+    except click.ClickException as error:
+        report(RelevoError(Code.USAGE, error.format_message()), new_reference())
+        return int(Exit.USAGE)
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): nothing is left to say to anybody.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        return int(Exit.DONE)
+    except KeyboardInterrupt:
+        note(_words("interrupted.user"))
+        return 130
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        report(RelevoError(Code.INTERNAL, type(error).__name__), new_reference())
+        return int(Exit.BUG)
+    return result if isinstance(result, int) else int(Exit.DONE)
