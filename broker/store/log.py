@@ -1,0 +1,179 @@
+"""The audit log inside the store: leaves, the tree over them, signed checkpoints.
+
+The tree's frontier lives in memory and moves only with the database: what a group of units adds is
+kept aside until the group's commit. After a commit whose outcome is unknown, ``settle`` asks the
+database which of the two it was.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from sqlalchemy import Connection, insert, select
+
+from broker.store.tables import audit, checkpoints
+from protocol import merkle
+from protocol.audit import AuditRecord, leaf_data
+from protocol.errors import Code, RelevoError
+from protocol.wire import to_json
+
+SALT_BYTES = 16
+_BATCH = 5_000
+
+
+class LogSigner(Protocol):
+    """Signs and opens this log's checkpoints (``broker.keys``)."""
+
+    def sign(self, size: int, root: bytes) -> str:
+        """The checkpoint as a C2SP signed note."""
+
+    def open(self, note: str) -> tuple[int, bytes]:
+        """Size and root. Raises RelevoError when the note is not this log's."""
+
+
+class Checkpoint(NamedTuple):
+    size: int
+    root: bytes
+    note: str
+
+
+class Leaf(NamedTuple):
+    """One stored row: what proves it and what it says."""
+
+    idx: int
+    salt: bytes
+    record: bytes | None
+    leaf: bytes
+
+
+class AuditLog:
+    """The log's state in memory. Only the writer thread changes it."""
+
+    def __init__(self, signer: LogSigner, clock: Callable[[], datetime]) -> None:
+        self._signer = signer
+        self._clock = clock
+        self._frontier = merkle.Frontier()
+        self._next = self._frontier
+        self.broken: str | None = None
+        """Why the log is not to be written: stored leaves and checkpoint disagree."""
+
+    @property
+    def size(self) -> int:
+        """Entries that are committed."""
+        return self._frontier.size
+
+    @property
+    def pending_size(self) -> int:
+        """Entries with those of the group that is being written."""
+        return self._next.size
+
+    def load(self, conn: Connection) -> None:
+        """Rebuild the tree from the stored leaves and compare with the last signed checkpoint."""
+        try:
+            self._frontier = verify_stored(conn, self._signer)
+        except RelevoError as error:
+            if error.code is Code.CANNOT_RECORD:
+                raise
+            self.broken = error.detail
+        self._next = self._frontier
+
+    def begin(self) -> None:
+        """A new group starts from what is committed."""
+        self._next = self._frontier.copy()
+
+    def insert(self, conn: Connection, index: int, record: AuditRecord) -> bytes:
+        """Store ``record`` at ``index``; its leaf hash."""
+        salt, body = secrets.token_bytes(SALT_BYTES), to_json(record)
+        leaf = leaf_data(salt, body)
+        conn.execute(
+            insert(audit).values(
+                idx=index,
+                salt=salt,
+                record=body,
+                leaf=leaf,
+                action=record.action.value,
+                ticket=record.ticket,
+                customer=record.customer,
+                agent=record.agent,
+            )
+        )
+        return merkle.leaf_hash(leaf)
+
+    def keep(self, leaves: Sequence[bytes]) -> None:
+        """The unit that made these leaf hashes is part of the group."""
+        self._next.extend(leaves)
+
+    def seal(self, conn: Connection) -> None:
+        """Sign and store the checkpoint of the group, if it added entries."""
+        if self._next.size == self._frontier.size:
+            return
+        size, root = self._next.size, self._next.root()
+        note = self._signer.sign(size, root)
+        conn.execute(insert(checkpoints).values(size=size, root=root, note=note, at=self._clock()))
+
+    def committed(self) -> None:
+        """The group is durable."""
+        self._frontier = self._next
+
+    def settle(self, conn: Connection) -> None:
+        """After a failed commit: did the database keep the group or not?"""
+        last = latest_checkpoint(conn)
+        stored = (last.size, last.root) if last else (0, merkle.EMPTY_ROOT)
+        for frontier in (self._frontier, self._next):
+            if stored == (frontier.size, frontier.root()):
+                self._frontier = self._next = frontier
+                return
+        self.load(conn)
+
+
+def latest_checkpoint(conn: Connection) -> Checkpoint | None:
+    """The newest signed checkpoint; None while the log is empty."""
+    columns = (checkpoints.c.size, checkpoints.c.root, checkpoints.c.note)
+    row = conn.execute(select(*columns).order_by(checkpoints.c.size.desc()).limit(1)).one_or_none()
+    return None if row is None else Checkpoint(row.size, row.root, row.note)
+
+
+def leaves_from(conn: Connection, start: int) -> Iterator[Leaf]:
+    """Rows from index ``start``, in order, read in batches."""
+    while True:
+        rows = conn.execute(
+            select(audit.c.idx, audit.c.salt, audit.c.record, audit.c.leaf)
+            .where(audit.c.idx >= start)
+            .order_by(audit.c.idx)
+            .limit(_BATCH)
+        ).all()
+        for row in rows:
+            yield Leaf(row.idx, row.salt, row.record, row.leaf)
+        if len(rows) < _BATCH:
+            return
+        start = rows[-1].idx + 1
+
+
+def verify_stored(conn: Connection, signer: LogSigner) -> merkle.Frontier:
+    """The tree of every stored entry, after comparing it with the last signed checkpoint.
+
+    Raises:
+        RelevoError: ``proof-invalid`` naming the first entry that does not fit its leaf or place;
+            a change of a whole entry shows only in the root and is named by auditors' tools.
+    """
+    frontier = merkle.Frontier()
+    for leaf in leaves_from(conn, 0):
+        if leaf.idx != frontier.size:
+            raise RelevoError(Code.PROOF_INVALID, f"entry {frontier.size} is missing")
+        if leaf.record is not None and leaf_data(leaf.salt, leaf.record) != leaf.leaf:
+            raise RelevoError(Code.PROOF_INVALID, f"entry {leaf.idx} was changed")
+        frontier.append(merkle.leaf_hash(leaf.leaf))
+    last = latest_checkpoint(conn)
+    if last is None:
+        if frontier.size:
+            raise RelevoError(Code.PROOF_INVALID, f"{frontier.size} entries and no checkpoint")
+        return frontier
+    signed = signer.open(last.note)
+    if signed != (last.size, last.root) or signed != (frontier.size, frontier.root()):
+        raise RelevoError(
+            Code.PROOF_INVALID, f"{frontier.size} entries do not match the checkpoint of {last.size}"
+        )
+    return frontier
