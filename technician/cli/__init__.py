@@ -1,0 +1,140 @@
+"""The `relevo` command line: one literal table from command to the module that has it.
+
+A module is imported only when its command runs, so that a command on an open session starts fast.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+from collections.abc import Callable
+
+import click
+
+from protocol.drivers.terminal import Group, note, option, run
+from protocol.wording import technician as wording
+
+
+def _org() -> click.Command:
+    from technician.cli.org import org
+
+    return org
+
+
+def _login() -> click.Command:
+    from technician.cli.login import login
+
+    return login
+
+
+def _ticket() -> click.Command:
+    from technician.cli.ticket import ticket
+
+    return ticket
+
+
+def _agent() -> click.Command:
+    from technician.cli.agent import agent
+
+    return agent
+
+
+def _session() -> click.Command:
+    from technician.cli.session import session
+
+    return session
+
+
+def _diagnose() -> click.Command:
+    from technician.cli.diagnose import diagnose
+
+    return diagnose
+
+
+def _logs() -> click.Command:
+    from technician.cli.logs import logs
+
+    return logs
+
+
+def _screenshot() -> click.Command:
+    from technician.cli.screenshot import screenshot
+
+    return screenshot
+
+
+def _fix() -> click.Command:
+    from technician.cli.fix import fix
+
+    return fix
+
+
+def _artifact() -> click.Command:
+    from technician.cli.artifact import artifact
+
+    return artifact
+
+
+def _audit() -> click.Command:
+    from technician.cli.audit import audit
+
+    return audit
+
+
+def _ssh_config() -> click.Command:
+    from technician.cli.session import ssh_config
+
+    return ssh_config
+
+
+COMMANDS: dict[str, Callable[[], click.Command]] = {
+    "login": _login,
+    "ticket": _ticket,
+    "session": _session,
+    "diagnose": _diagnose,
+    "logs": _logs,
+    "screenshot": _screenshot,
+    "fix": _fix,
+    "artifact": _artifact,
+    "agent": _agent,
+    "audit": _audit,
+    "ssh-config": _ssh_config,
+    "org": _org,
+}
+
+
+class _Program(Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        loader = COMMANDS.get(cmd_name)
+        return loader() if loader else None
+
+
+def _version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        click.echo(f"relevo {importlib.metadata.version('relevo')}")
+        context.exit()
+
+
+@click.command(cls=_Program, help="relevo")
+@option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="option.version"
+)
+@option("--home", "home_everywhere", metavar="DIR", envvar="RELEVO_HOME", help="option.home")
+@option("--lang", type=click.Choice(["en", "es"]), expose_value=False, help="option.lang")
+def cli(home_everywhere: str | None) -> None:
+    """Values are read from the context by ``technician_options``."""
+
+
+def main() -> None:
+    """Entry point of the program ``relevo``."""
+    sys.exit(run(cli, *_tables()))
+
+
+def _tables() -> tuple[dict[str, tuple[str, str]], ...]:
+    return (wording.TABLE,)
+
+
+__all__ = ["cli", "main", "note"]
