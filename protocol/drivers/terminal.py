@@ -44,6 +44,11 @@ def words() -> Words:
     return _words
 
 
+def add_words(*tables: Table) -> None:
+    """More tables for the running program: those of the one command that was loaded."""
+    _words.add(*tables)
+
+
 def printable(text: str, *, newlines: bool = False) -> str:
     """Text from another machine, made harmless: no terminal escapes, control or bidi characters.
 

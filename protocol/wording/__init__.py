@@ -29,6 +29,10 @@ class Words:
                 return text.format(**values) if values else text
         raise KeyError(key)
 
+    def add(self, *tables: Table) -> None:
+        """Words of a part of the program that was loaded later; earlier tables win."""
+        self._tables = (*self._tables, *tables)
+
     def has(self, key: str) -> bool:
         return any(key in table for table in self._tables)
 

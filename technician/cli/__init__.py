@@ -11,80 +11,98 @@ from collections.abc import Callable
 
 import click
 
-from protocol.drivers.terminal import Group, note, option, run
+from protocol.drivers.terminal import Group, add_words, option, run
+from protocol.wording import Table
 from protocol.wording import technician as wording
 
 
+def _with(table: Table, command: click.Command) -> click.Command:
+    add_words(table)
+    return command
+
+
 def _org() -> click.Command:
+    from protocol.wording import org as table
     from technician.cli.org import org
 
-    return org
+    return _with(table.TABLE, org)
 
 
 def _login() -> click.Command:
+    from protocol.wording import org as table
     from technician.cli.login import login
 
-    return login
+    return _with(table.TABLE, login)
 
 
 def _ticket() -> click.Command:
+    from protocol.wording import ticket as table
     from technician.cli.ticket import ticket
 
-    return ticket
+    return _with(table.TABLE, ticket)
 
 
 def _agent() -> click.Command:
+    from protocol.wording import ticket as table
     from technician.cli.agent import agent
 
-    return agent
+    return _with(table.TABLE, agent)
 
 
 def _session() -> click.Command:
+    from protocol.wording import session as table
     from technician.cli.session import session
 
-    return session
+    return _with(table.TABLE, session)
 
 
 def _diagnose() -> click.Command:
+    from protocol.wording import diagnosis as table
     from technician.cli.diagnose import diagnose
 
-    return diagnose
+    return _with(table.TABLE, diagnose)
 
 
 def _logs() -> click.Command:
+    from protocol.wording import logs as table
     from technician.cli.logs import logs
 
-    return logs
+    return _with(table.TABLE, logs)
 
 
 def _screenshot() -> click.Command:
+    from protocol.wording import screenshot as table
     from technician.cli.screenshot import screenshot
 
-    return screenshot
+    return _with(table.TABLE, screenshot)
 
 
 def _fix() -> click.Command:
+    from protocol.wording import fixes as table
     from technician.cli.fix import fix
 
-    return fix
+    return _with(table.TABLE, fix)
 
 
 def _artifact() -> click.Command:
+    from protocol.wording import ticket as table
     from technician.cli.artifact import artifact
 
-    return artifact
+    return _with(table.TABLE, artifact)
 
 
 def _audit() -> click.Command:
+    from protocol.wording import audit as table
     from technician.cli.audit import audit
 
-    return audit
+    return _with(table.TABLE, audit)
 
 
 def _ssh_config() -> click.Command:
+    from protocol.wording import session as table
     from technician.cli.session import ssh_config
 
-    return ssh_config
+    return _with(table.TABLE, ssh_config)
 
 
 COMMANDS: dict[str, Callable[[], click.Command]] = {
@@ -130,11 +148,4 @@ def cli(home_everywhere: str | None) -> None:
 
 def main() -> None:
     """Entry point of the program ``relevo``."""
-    sys.exit(run(cli, *_tables()))
-
-
-def _tables() -> tuple[dict[str, tuple[str, str]], ...]:
-    return (wording.TABLE,)
-
-
-__all__ = ["cli", "main", "note"]
+    sys.exit(run(cli, wording.TABLE))
