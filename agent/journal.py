@@ -14,15 +14,17 @@ import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from protocol.audit import Action
 from protocol.documents import PROTOCOL_VERSION, JournalEntry
 from protocol.drivers.files import private_folder
-from protocol.dsse import seal
 from protocol.envelope import Envelope
 from protocol.errors import Code, RelevoError
-from protocol.sshkeys import Signer
 from protocol.wire import Fact, from_json, to_json
+
+if TYPE_CHECKING:
+    from protocol.sshkeys import Signer
 
 FIRST_PREVIOUS = "0" * 64
 _BUSY_S = 5.0
@@ -72,6 +74,8 @@ class Journal:
         Raises:
             RelevoError: ``cannot-record``; nothing was written and the act must not happen.
         """
+        from protocol.dsse import seal  # brings `cryptography`, which the idle process never loads
+
         with self._transaction():
             row = self._db.execute(
                 "SELECT sequence, payload_sha256 FROM entry ORDER BY sequence DESC LIMIT 1"

@@ -46,6 +46,7 @@ class Action(enum.StrEnum):
     ACCESS_REFUSED = "access.refused"
     JOURNAL_REFUSED = "journal.refused"
     # Written by agents in their journal, relayed into the log inside their signed envelope.
+    SESSION_SHOWN = "agent.session-shown"
     CONSENT_GIVEN = "consent.given"
     CONSENT_DENIED = "consent.denied"
     CONSENT_WITHDRAWN = "consent.withdrawn"
