@@ -1,0 +1,3 @@
+"""The agent: runs on the helped person's machine and does only what that person agreed to."""
+
+VERSION = "0.1.0"
