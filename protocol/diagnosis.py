@@ -63,7 +63,7 @@ class Column(Wire, frozen=True):
 
 
 class Table(Wire, frozen=True):
-    """Rows of like things. Every row has one cell per column (``checked`` sees to it)."""
+    """Rows of like things. Every row has one cell per column (``ragged`` finds one that has not)."""
 
     key: Key
     columns: Annotated[tuple[Column, ...], Meta(min_length=1, max_length=40)]
