@@ -144,6 +144,7 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     confinement: Confinement | None = None,
+    pass_fds: Sequence[int] = (),
 ) -> Finished:
     """Run a program to its end and keep its output, each stream within ``output_limit_bytes``.
 
@@ -153,6 +154,7 @@ def run(
     Args:
         argv: program and arguments; the program is found as ``find_program`` says.
         env: variables besides ``ENVIRONMENT``; nothing is inherited.
+        pass_fds: descriptors that the program gets under the same numbers; no other is inherited.
 
     Raises:
         RelevoError: ``not-found`` when there is no such program, ``parameter-invalid`` for an
@@ -160,7 +162,7 @@ def run(
     """
     began = time.monotonic()
     out, err = _Kept(output_limit_bytes), _Kept(output_limit_bytes)
-    child = _start(argv, cwd=cwd, env=env, confinement=confinement)
+    child = _start(argv, cwd=cwd, env=env, confinement=confinement, pass_fds=pass_fds)
     timed_out = True
     try:
         timed_out = not _drain(child, stdin, out, err, began + timeout_s)
@@ -228,7 +230,12 @@ def kill_session(pid: int) -> None:
 
 
 def _start(
-    argv: Sequence[str], *, cwd: Path | None, env: Mapping[str, str] | None, confinement: Confinement | None
+    argv: Sequence[str],
+    *,
+    cwd: Path | None,
+    env: Mapping[str, str] | None,
+    confinement: Confinement | None,
+    pass_fds: Sequence[int],
 ) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
@@ -239,6 +246,7 @@ def _start(
             cwd=cwd or "/",
             env=_environment(argv, env),
             start_new_session=True,
+            pass_fds=tuple(pass_fds),
             bufsize=0,
         )
     except OSError as error:
