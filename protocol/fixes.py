@@ -44,7 +44,7 @@ class Step(Wire, frozen=True):
 
     ``run[0]`` is a payload file ending in ``.py`` (run by the agent's own Python, isolated) or one of
     ``requires_tools``; an item ``{name}`` is replaced, whole, by that parameter's value. Every step gets
-    ``{"params": {…}, "state": FOLDER or null}`` as JSON on stdin.
+    ``{"params": {…}, "state": FOLDER or null, "language": "en" or "es"}`` as JSON on stdin.
     """
 
     run: Annotated[tuple[Argument, ...], Meta(max_length=32)] = ()
@@ -221,11 +221,18 @@ def plan_sha256(
     return hashlib.sha256(to_json(bound)).hexdigest()
 
 
-def step_input(manifest: Manifest, params: Iterable[Parameter], state: str | None) -> bytes:
-    """What a step reads on stdin: numbers as numbers, everything else as strings."""
+def step_input(
+    manifest: Manifest, params: Iterable[Parameter], state: str | None, language: Literal["en", "es"] = "en"
+) -> bytes:
+    """What a step reads on stdin: numbers as numbers, everything else as strings.
+
+    Args:
+        state: a private folder of this run that ``apply`` may fill and ``undo`` read; None before a run.
+        language: of what the step prints: the user of the machine reads the plan.
+    """
     types = {spec.name: spec.type for spec in manifest.params}
     values = {p.name: int(p.value) if types[p.name] in NUMERIC else p.value for p in params}
-    return to_json({"params": values, "state": state})
+    return to_json({"params": values, "state": state, "language": language})
 
 
 def fill_in(items: Iterable[str], params: Iterable[Parameter]) -> tuple[str, ...]:

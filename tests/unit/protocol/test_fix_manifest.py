@@ -138,7 +138,7 @@ def test_parameters_become_canonical_and_complete() -> None:
     again = validate_params(manifest(), reversed(checked))
     assert params_sha256(again) == params_sha256(checked)
     assert step_input(manifest(), checked, None) == (
-        b'{"params":{"age":7200,"mode":"pid","path":"/run/lock/a","tag":"x"},"state":null}'
+        b'{"params":{"age":7200,"mode":"pid","path":"/run/lock/a","tag":"x"},"state":null,"language":"en"}'
     )
 
 
