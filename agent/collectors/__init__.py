@@ -1,0 +1,13 @@
+"""The collectors: what each may use, as one literal table.
+
+Their code is named by the table of ``agent.collectors.functions``, which only the host imports.
+"""
+
+from __future__ import annotations
+
+from agent.collectors.base import Collector
+
+COLLECTORS: tuple[Collector, ...] = (
+    Collector("uptime", 1, timeout_s=5, platforms=("linux", "darwin", "win32")),
+    Collector("system", 1),
+)
