@@ -303,6 +303,12 @@ class AuditEntryView(Wire, frozen=True):
     leaf: bytes
 
 
+class AuditCheckpoints(Wire, frozen=True):
+    """``GET /v1/audit/checkpoints?after=SIZE``: signed notes of trees larger than SIZE, oldest first."""
+
+    notes: tuple[str, ...]
+
+
 class Health(Wire, frozen=True):
     status: Annotated[str, Meta(pattern=r"^(ok|degraded|draining)$")]
     org: OrgId | None

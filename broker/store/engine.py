@@ -22,7 +22,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from broker.store.databases import is_storage_fault, make_engine
-from broker.store.log import AuditLog, LogSigner
+from broker.store.log import AuditLog, LogSigner, leaf_hashes
+from protocol import tiles
 from protocol.audit import AuditRecord
 from protocol.errors import Code, RelevoError
 
@@ -100,6 +101,15 @@ class Store:
     def log_size(self) -> int:
         """Entries that are durably in the log."""
         return self._log.size
+
+    async def tile(self, tile: tiles.Tile) -> bytes:
+        """The bytes of a hash tile of the log. Raises RelevoError: ``not-found``."""
+        first = tile.number * tiles.WIDTH
+        if tile.level:
+            return self._log.runs.hashes(tile.level, first, tile.width)
+        if first + tile.width > self._log.size:
+            raise RelevoError(Code.NOT_FOUND, f"the log has no {tile.path}")
+        return await self.read(lambda conn: leaf_hashes(conn, first, tile.width))
 
     async def start(self) -> None:
         """Verify the log against its last checkpoint and begin to write.

@@ -8,14 +8,14 @@ database which of the two it was.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection, insert, select
 
 from broker.store.tables import audit, checkpoints
-from protocol import merkle
+from protocol import merkle, tiles
 from protocol.audit import AuditRecord, leaf_data
 from protocol.errors import Code, RelevoError
 from protocol.wire import to_json
@@ -49,6 +49,37 @@ class Leaf(NamedTuple):
     leaf: bytes
 
 
+class Runs:
+    """Roots of complete runs of 256, of 256 runs, and so on: 1/8 byte an entry, for tiles above level 0."""
+
+    def __init__(self) -> None:
+        self._tail: list[bytes] = []
+        self._levels: list[list[bytes]] = []
+
+    def extend(self, leaves: Iterable[bytes]) -> None:
+        for leaf in leaves:
+            self._tail.append(leaf)
+            if len(self._tail) == tiles.WIDTH:
+                self._add(0, merkle.root_of(self._tail))
+                self._tail = []
+
+    def hashes(self, level: int, first: int, count: int) -> bytes:
+        """Joined hashes of tile level ``level`` (1 or more). Raises RelevoError: ``not-found``."""
+        row = self._levels[level - 1] if 0 < level <= len(self._levels) else []
+        found = row[first : first + count]
+        if len(found) != count:
+            raise RelevoError(Code.NOT_FOUND, f"level {level} does not reach {first + count}")
+        return b"".join(found)
+
+    def _add(self, level: int, root: bytes) -> None:
+        if level == len(self._levels):
+            self._levels.append([])
+        row = self._levels[level]
+        row.append(root)
+        if len(row) % tiles.WIDTH == 0:
+            self._add(level + 1, merkle.root_of(row[-tiles.WIDTH :]))
+
+
 class AuditLog:
     """The log's state in memory. Only the writer thread changes it."""
 
@@ -57,6 +88,8 @@ class AuditLog:
         self._clock = clock
         self._frontier = merkle.Frontier()
         self._next = self._frontier
+        self._added: list[bytes] = []
+        self.runs = Runs()
         self.broken: str | None = None
         """Why the log is not to be written: stored leaves and checkpoint disagree."""
 
@@ -72,8 +105,10 @@ class AuditLog:
 
     def load(self, conn: Connection) -> None:
         """Rebuild the tree from the stored leaves and compare with the last signed checkpoint."""
+        runs = Runs()
         try:
-            self._frontier = verify_stored(conn, self._signer)
+            self._frontier = verify_stored(conn, self._signer, runs)
+            self.runs = runs
         except RelevoError as error:
             if error.code is Code.CANNOT_RECORD:
                 raise
@@ -82,7 +117,7 @@ class AuditLog:
 
     def begin(self) -> None:
         """A new group starts from what is committed."""
-        self._next = self._frontier.copy()
+        self._next, self._added = self._frontier.copy(), []
 
     def insert(self, conn: Connection, index: int, record: AuditRecord) -> bytes:
         """Store ``record`` at ``index``; its leaf hash."""
@@ -105,6 +140,7 @@ class AuditLog:
     def keep(self, leaves: Sequence[bytes]) -> None:
         """The unit that made these leaf hashes is part of the group."""
         self._next.extend(leaves)
+        self._added.extend(leaves)
 
     def seal(self, conn: Connection) -> None:
         """Sign and store the checkpoint of the group, if it added entries."""
@@ -117,16 +153,19 @@ class AuditLog:
     def committed(self) -> None:
         """The group is durable."""
         self._frontier = self._next
+        self.runs.extend(self._added)
+        self._added = []
 
     def settle(self, conn: Connection) -> None:
         """After a failed commit: did the database keep the group or not?"""
         last = latest_checkpoint(conn)
         stored = (last.size, last.root) if last else (0, merkle.EMPTY_ROOT)
-        for frontier in (self._frontier, self._next):
-            if stored == (frontier.size, frontier.root()):
-                self._frontier = self._next = frontier
-                return
-        self.load(conn)
+        if stored == (self._frontier.size, self._frontier.root()):
+            self.begin()
+        elif stored == (self._next.size, self._next.root()):
+            self.committed()
+        else:
+            self.load(conn)
 
 
 def latest_checkpoint(conn: Connection) -> Checkpoint | None:
@@ -152,8 +191,8 @@ def leaves_from(conn: Connection, start: int) -> Iterator[Leaf]:
         start = rows[-1].idx + 1
 
 
-def verify_stored(conn: Connection, signer: LogSigner) -> merkle.Frontier:
-    """The tree of every stored entry, after comparing it with the last signed checkpoint.
+def verify_stored(conn: Connection, signer: LogSigner, runs: Runs) -> merkle.Frontier:
+    """The tree of every stored entry, after comparing it with the last signed checkpoint. Fills ``runs``.
 
     Raises:
         RelevoError: ``proof-invalid`` naming the first entry that does not fit its leaf or place;
@@ -165,7 +204,9 @@ def verify_stored(conn: Connection, signer: LogSigner) -> merkle.Frontier:
             raise RelevoError(Code.PROOF_INVALID, f"entry {frontier.size} is missing")
         if leaf.record is not None and leaf_data(leaf.salt, leaf.record) != leaf.leaf:
             raise RelevoError(Code.PROOF_INVALID, f"entry {leaf.idx} was changed")
-        frontier.append(merkle.leaf_hash(leaf.leaf))
+        hashed = merkle.leaf_hash(leaf.leaf)
+        frontier.append(hashed)
+        runs.extend((hashed,))
     last = latest_checkpoint(conn)
     if last is None:
         if frontier.size:
@@ -177,3 +218,18 @@ def verify_stored(conn: Connection, signer: LogSigner) -> merkle.Frontier:
             Code.PROOF_INVALID, f"{frontier.size} entries do not match the checkpoint of {last.size}"
         )
     return frontier
+
+
+def leaf_hashes(conn: Connection, first: int, count: int) -> bytes:
+    """``count`` leaf hashes from ``first`` on, joined: the bytes of a tile of level 0.
+
+    Raises:
+        RelevoError: ``not-found`` when the log does not reach that far.
+    """
+    rows = conn.execute(
+        select(audit.c.leaf).where(audit.c.idx >= first, audit.c.idx < first + count).order_by(audit.c.idx)
+    ).scalars()
+    found = [merkle.leaf_hash(leaf) for leaf in rows]
+    if len(found) != count:
+        raise RelevoError(Code.NOT_FOUND, f"no entries {first} to {first + count}")
+    return b"".join(found)

@@ -1,0 +1,58 @@
+"""The running broker as one frozen value that is passed to whatever needs it. There are no globals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from broker.config import Config
+from broker.keys import Identity
+from broker.limits import SourceLimiter
+from broker.metrics import Metrics
+from broker.nonces import Nonces
+from broker.organisation import OrganisationState
+from broker.store.engine import Store
+
+if TYPE_CHECKING:
+    from broker.repository import Repository
+
+
+class Presence(Protocol):
+    """Which agents have a control link right now."""
+
+    def online(self, agent: str) -> bool: ...
+
+    def count(self) -> int: ...
+
+
+class Drain:
+    """Whether the broker is going down, and whom to tell."""
+
+    def __init__(self) -> None:
+        self.active = False
+        self.listeners: list[Callable[[], None]] = []
+
+    def begin(self) -> None:
+        """Tell every listener once; on the event loop."""
+        if self.active:
+            return
+        self.active = True
+        for listener in self.listeners:
+            listener()
+
+
+@dataclass(frozen=True)
+class Broker:
+    config: Config
+    identity: Identity
+    clock: Callable[[], datetime]
+    store: Store
+    organisation: OrganisationState
+    repository: Repository
+    presence: Presence
+    metrics: Metrics
+    nonces: Nonces = field(default_factory=Nonces)
+    limiter: SourceLimiter = field(default_factory=SourceLimiter)
+    drain: Drain = field(default_factory=Drain)

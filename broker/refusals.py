@@ -1,0 +1,60 @@
+"""Refusals are recorded in one place, in their own transaction: the refused change left nothing behind."""
+
+from __future__ import annotations
+
+import structlog
+
+from broker.calls import About, Caller, refusal_facts
+from broker.context import Broker
+from protocol.audit import Action, Actor, ActorKind, AuditRecord
+from protocol.drivers.terminal import printable
+from protocol.errors import Code, Exit, RelevoError
+
+_log = structlog.get_logger("broker.refusals")
+
+_ALSO = frozenset({Code.TOKEN_USED, Code.UNAUTHENTICATED})
+_NEVER = frozenset({Code.RATE_LIMITED})
+_KINDS = frozenset({Exit.REFUSED, Exit.VERIFICATION_FAILED})
+
+
+def is_refusal(code: Code) -> bool:
+    """True for what somebody tried and may not: those are audit events, mistakes are not."""
+    return (code in _ALSO or RelevoError(code).exit_status in _KINDS) and code not in _NEVER
+
+
+def claimed(kind: ActorKind, name: str) -> Actor:
+    """Somebody who did not prove to be who they say."""
+    return Actor(kind=ActorKind.UNKNOWN, id=printable(f"{kind.value} {name}")[:100])
+
+
+async def record_refusal(
+    broker: Broker,
+    action: Action,
+    error: RelevoError,
+    *,
+    method: str,
+    path: str,
+    source: str,
+    caller: Caller | None,
+    about: About,
+) -> None:
+    """Write one audit record of a refusal. Where even that fails the refusal stands and is logged."""
+    if about.recorded or not is_refusal(error.code):
+        return
+    actor = caller.actor if caller else about.actor or Actor(kind=ActorKind.UNKNOWN, id=source[:100])
+    record = AuditRecord(
+        at=broker.clock(),
+        actor=actor,
+        action=action,
+        customer=about.customer,
+        ticket=about.ticket,
+        grant=about.grant,
+        agent=about.agent,
+        facts=(*refusal_facts(method, path, error.code, source), *about.facts),
+        evidence=about.evidence,
+    )
+    try:
+        await broker.store.write(lambda tx: tx.audit(record))
+        about.recorded = True
+    except RelevoError as failure:
+        _log.error("refusal-not-recorded", action=action.value, code=error.code.value, why=failure.code.value)
