@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from agent.collectors.runner import CollectorHost
 from agent.journal import Journal
 from protocol.assist import Event
 from protocol.audit import Action
@@ -73,6 +74,8 @@ class Session:
     organisation: Callable[[], Awaitable[Organisation]]
     """The organisation as verified now; raises ``stale-trust`` when it is too old to act on."""
     now: Callable[[], datetime]
+    collectors: CollectorHost = field(default_factory=CollectorHost)
+    """Runs the collectors; ``start`` it while the user reads, ``close`` it when the session ends."""
 
     def record(self, action: Action, **values: object) -> int:
         """Write a journal entry of this session; the effect may follow once this returned.

@@ -14,7 +14,7 @@ import selectors
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,13 +48,13 @@ class Host:
 
     def __init__(
         self,
-        collectors: Sequence[Collector],
+        collectors: Mapping[str, Collector],
         functions: Mapping[str, Collect],
         requests: int,
         results: int,
     ) -> None:
         """``requests`` and ``results`` are descriptors; the tables are the caller's, literally."""
-        self._collectors = {collector.name: collector for collector in collectors}
+        self._collectors = collectors
         self._functions = functions
         self._requests = requests
         self._results = results

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from agent import processes
@@ -33,10 +33,10 @@ class CollectorHost:
     """
 
     def __init__(
-        self, collectors: Sequence[Collector] = COLLECTORS, argv: Sequence[str] | None = None
+        self, collectors: Mapping[str, Collector] = COLLECTORS, argv: Sequence[str] | None = None
     ) -> None:
         """``argv`` is the host's command line; None means our own."""
-        self._collectors = {collector.name: collector for collector in collectors}
+        self._collectors = collectors
         self._argv = tuple(argv) if argv else processes.own_program(_HOST)
         self._process: asyncio.subprocess.Process | None = None
         self._frames = FrameReader()
