@@ -16,13 +16,15 @@ _SOCKET_PATH_MAX = 100
 
 
 def private_folder(folder: Path) -> Path:
-    """``folder``, made with mode 0700 if it was not there.
+    """``folder``, made with mode 0700 if it was not there; so are the folders above it that are missing.
 
     Raises:
         RelevoError: ``cannot-record`` when it cannot be made.
     """
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for missing in reversed([above for above in folder.parents if not above.exists()]):
+            missing.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise RelevoError(Code.CANNOT_RECORD, f"{folder}: {error.strerror}") from error
     return folder

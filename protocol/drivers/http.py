@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import urllib3
-from urllib3.exceptions import HTTPError, SSLError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, SSLError
 from urllib3.exceptions import TimeoutError as PoolTimeoutError
 
 from protocol.api import Problem
@@ -133,6 +133,8 @@ class BrokerHttp:
             return _accepted(answer, ends, limit)
         except SSLError as error:
             raise _tls_error(error) from error
+        except ConnectTimeoutError as error:  # urllib3 files a refused connection under this as well
+            raise RelevoError(Code.UNREACHABLE, f"{self.address.https}: {type(error).__name__}") from error
         except (PoolTimeoutError, TimeoutError) as error:
             raise RelevoError(Code.TIMEOUT, f"{method} {self.address.https}") from error
         except (HTTPError, OSError) as error:

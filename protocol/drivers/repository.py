@@ -24,6 +24,7 @@ from protocol.drivers.sources import Fetch
 from protocol.drivers.timefloor import TimeFloor
 from protocol.drivers.tufclient import Client, tuf_errors
 from protocol.errors import Code, RelevoError
+from protocol.fixes import read_manifest
 from protocol.layout import FixRef, FixRole
 from protocol.organisation import Organisation, Policy, Revoked, Roster
 from protocol.scopes import Risk
@@ -129,8 +130,19 @@ class Repository:
         return layout.without_revoked(found, state.organisation.revoked)
 
     def fix_manifest(self, ref: FixRef) -> bytes:
-        """The signed manifest's exact bytes. Raises as ``fix_payload``."""
-        return self._fix_file(ref, ref.path)
+        """The signed manifest's exact bytes; it is of that id, version and risk.
+
+        Raises:
+            RelevoError: as ``fix_payload``; ``signature-invalid`` when it states another risk than the role
+                that signed it may sign.
+        """
+        content = self._fix_file(ref, ref.path)
+        stated = read_manifest(content)
+        if (stated.id, stated.version, stated.risk) != (ref.id, ref.version, ref.risk):
+            raise RelevoError(
+                Code.SIGNATURE_INVALID, f"{ref.path} holds {stated.risk} {stated.id}/{stated.version}"
+            )
+        return content
 
     def fix_payload(self, ref: FixRef, name: str) -> bytes:
         """One payload file's exact bytes, checked against its own signed length and hash.

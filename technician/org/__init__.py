@@ -1,0 +1,1 @@
+"""The organisation: keys, people and fixes, signed on the administrator's machine."""
