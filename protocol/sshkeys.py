@@ -213,6 +213,18 @@ def verify(key: PublicKey, namespace: str, message: bytes, blob: bytes) -> None:
         raise RelevoError(Code.SIGNATURE_INVALID, f"by {key.fingerprint}") from error
 
 
+def claimed_key(blob: bytes) -> PublicKey:
+    """The key that an SSHSIG blob names, before verification: only to compare its hash with an id.
+
+    Raises:
+        RelevoError: ``malformed`` if the blob does not start as an SSHSIG.
+    """
+    reader = _Reader(blob)
+    if reader.take(6) != _MAGIC or reader.take(4) != struct.pack(">I", _VERSION):
+        raise RelevoError(Code.MALFORMED, "not an SSH signature")
+    return PublicKey.from_blob(reader.string())
+
+
 def _sk_signed(key: PublicKey, flags_and_counter: bytes, message: bytes) -> bytes:
     """What a security key signs instead of the message (OpenSSH PROTOCOL.u2f, "SSH U2F Signatures")."""
     if not flags_and_counter[0] & _USER_PRESENT:
