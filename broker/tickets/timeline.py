@@ -1,0 +1,55 @@
+"""Everything that happened on a ticket, in the order of the log, in words-neutral form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from broker.store.tables import audit
+from broker.store.ticket_tables import ticket_events
+from protocol.api import TicketEvent
+from protocol.audit import AuditRecord
+from protocol.wire import from_json
+
+MAX_EVENTS = 2_000
+"""The newest so many; whoever wants all of a longer history reads the log."""
+
+
+def timeline(conn: Connection, ticket: str) -> tuple[TicketEvent, ...]:
+    """Events and audit records of the ticket, oldest first. Erased records are left out."""
+    wanted = (
+        select(
+            audit.c.idx,
+            audit.c.record,
+            ticket_events.c.at,
+            ticket_events.c.by,
+            ticket_events.c.kind,
+            ticket_events.c.text,
+            ticket_events.c.public,
+        )
+        .outerjoin(ticket_events, ticket_events.c.log_index == audit.c.idx)
+        .where(audit.c.ticket == ticket)
+        .order_by(audit.c.idx.desc())
+        .limit(MAX_EVENTS)
+    )
+    rows = conn.execute(wanted).all()
+    return tuple(line for row in reversed(rows) if (line := _line(row)) is not None)
+
+
+def _line(row: Row[Any]) -> TicketEvent | None:
+    if row.kind is not None:
+        return TicketEvent(
+            at=row.at, by=row.by, kind=row.kind, text=row.text, public=row.public, log_index=row.idx
+        )
+    if row.record is None:
+        return None
+    record = from_json(row.record, AuditRecord)
+    return TicketEvent(
+        at=record.at,
+        by=record.actor.id or record.actor.kind.value,
+        kind=record.action.value,
+        text="; ".join(f"{fact.key}={fact.value}" for fact in record.facts)[:20_000],
+        public=False,
+        log_index=row.idx,
+    )
