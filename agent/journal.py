@@ -11,10 +11,10 @@ import contextlib
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from protocol.audit import Action
 from protocol.documents import PROTOCOL_VERSION, JournalEntry
@@ -33,14 +33,15 @@ _BUSY_S = 5.0
 class Journal:
     """Append and read. Each instance has its own connection; processes share the file."""
 
-    def __init__(self, path: Path, agent: str) -> None:
-        """Open or create the journal.
+    def __init__(self, path: Path, agent: str, on_append: Callable[[], None] = lambda: None) -> None:
+        """Open or create the journal; ``on_append`` is called after each entry is on disk.
 
         Raises:
             RelevoError: ``cannot-record`` when the file cannot be opened.
         """
         private_folder(path.parent)
         self._agent = agent
+        self._on_append = on_append
         old = os.umask(0o077)
         try:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S, check_same_thread=False)
@@ -97,15 +98,22 @@ class Journal:
                 "INSERT INTO entry VALUES (?, ?, ?, ?)",
                 (sequence, grant, hashlib.sha256(envelope.payload).hexdigest(), to_json(envelope)),
             )
+        self._on_append()
         return sequence
 
-    def unsent(self, limit: int = 256) -> list[Envelope]:
-        """Entries that the broker has not acknowledged yet, in order."""
-        rows = self._db.execute(
-            "SELECT envelope FROM entry WHERE sequence > COALESCE((SELECT upto FROM sent), 0) ORDER BY sequence LIMIT ?",
-            (limit,),
+    def unsent_after(self, sequence: int, limit: int) -> list[tuple[int, Envelope]]:
+        """Entries after ``sequence`` and after what the broker acknowledged, in order."""
+        rows = self._rows(
+            "SELECT sequence, envelope FROM entry WHERE sequence > max(?, COALESCE((SELECT upto FROM sent), 0)) "
+            "ORDER BY sequence LIMIT ?",
+            (sequence, limit),
         )
-        return [from_json(row[0], Envelope) for row in rows]
+        return [(row[0], from_json(row[1], Envelope)) for row in rows]
+
+    def waiting(self) -> int:
+        """How many entries the broker has not acknowledged yet."""
+        query = "SELECT count(*) FROM entry WHERE sequence > COALESCE((SELECT upto FROM sent), 0)"
+        return int(self._rows(query)[0][0])
 
     def acknowledged(self, upto: int) -> None:
         """Remember that the broker durably holds every entry up to ``upto``."""
@@ -116,19 +124,24 @@ class Journal:
 
     def of_grant(self, grant: str) -> list[Envelope]:
         """The entries of one session, in order."""
-        rows = self._db.execute("SELECT envelope FROM entry WHERE grant_id = ? ORDER BY sequence", (grant,))
+        rows = self._rows("SELECT envelope FROM entry WHERE grant_id = ? ORDER BY sequence", (grant,))
         return [from_json(row[0], Envelope) for row in rows]
 
     def grants(self) -> list[str]:
         """Sessions that have entries, oldest first."""
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT grant_id FROM entry WHERE grant_id IS NOT NULL GROUP BY grant_id ORDER BY MIN(sequence)"
         )
         return [row[0] for row in rows]
 
     def last_sequence(self) -> int:
-        row = self._db.execute("SELECT MAX(sequence) FROM entry").fetchone()
-        return row[0] or 0
+        return int(self._rows("SELECT COALESCE(MAX(sequence), 0) FROM entry")[0][0])
+
+    def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise RelevoError(Code.CANNOT_RECORD, f"journal: {error}") from error
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:

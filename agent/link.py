@@ -140,18 +140,18 @@ class Link:
         return answer
 
     async def _serve(self, socket: ClientConnection, heartbeat_s: float) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            writer = tasks.create_task(self._write(socket, heartbeat_s))
-            try:
-                while True:
-                    async with asyncio.timeout(heartbeat_s * 2.5):
-                        message = await _next(socket)
-                    if not isinstance(message, link.Pong):
-                        await self._handler.received(message)
-            except (ConnectionClosed, TimeoutError):
-                return
-            finally:
-                writer.cancel()
+        writer = asyncio.create_task(self._write(socket, heartbeat_s), name="link writer")
+        try:
+            while True:
+                async with asyncio.timeout(heartbeat_s * 2.5):
+                    message = await _next(socket)
+                if not isinstance(message, link.Pong):
+                    await self._handler.received(message)
+        except (ConnectionClosed, TimeoutError) as error:
+            _logger.info("link lost: %s", error)
+        finally:
+            writer.cancel()
+            await asyncio.wait([writer])
 
     async def _write(self, socket: ClientConnection, heartbeat_s: float) -> None:
         while True:

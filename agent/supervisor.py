@@ -9,11 +9,13 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from agent import framing, messages, processes
 from agent.folder import Folder
 from protocol.drivers.files import read_file, write_private
 from protocol.errors import RelevoError
+from protocol.frames import MAX_FRAME
 from protocol.wire import Wire, from_json, to_json
 
 _logger = logging.getLogger(__name__)
@@ -41,7 +43,7 @@ def start_time(pid: int) -> float | None:
 class Worker:
     """One running session worker."""
 
-    def __init__(self, grant: str, process: asyncio.subprocess.Process, mark: os.PathLike[str]) -> None:
+    def __init__(self, grant: str, process: asyncio.subprocess.Process, mark: Path) -> None:
         self.grant = grant
         self._process = process
         self._mark = mark
@@ -57,7 +59,7 @@ class Worker:
             while (message := await framing.receive(self._process.stdout, messages.FromWorker)) is not None:
                 await received(message)
         except RelevoError as error:
-            _logger.error("worker of %s spoke nonsense: %s", self.grant, error)
+            _logger.warning("worker of %s spoke nonsense: %s", self.grant, error)
         finally:
             await self.end()
 
@@ -71,8 +73,13 @@ class Worker:
             _logger.warning("worker of %s had to be killed", self.grant)
         kill_group(self._process.pid)
         await self._process.wait()
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._mark)
+        self._mark.unlink(missing_ok=True)
+
+
+def _desktop() -> dict[str, str]:
+    """What a worker needs of our environment to see the user's screen and speak to their session."""
+    wanted = ("HOME", "DISPLAY", "XAUTHORITY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "TZ")
+    return {name: os.environ[name] for name in wanted if name in os.environ}
 
 
 async def start(folder: Folder, start_message: messages.Start, grant: str) -> Worker:
@@ -82,7 +89,11 @@ async def start(folder: Folder, start_message: messages.Start, grant: str) -> Wo
         RelevoError: ``cannot-record`` when it cannot be marked or started.
     """
     log = folder.run / f"worker-{grant}.log"
-    process = await processes.spawn([sys.executable, "-m", "agent.worker"], stderr=log)
+    descriptor = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "ab") as errors:
+        process = await processes.spawn(
+            [sys.executable, "-m", "agent.worker"], stderr=errors, env=_desktop(), limit=MAX_FRAME + 4
+        )
     mark = folder.worker(grant)
     write_private(mark, to_json(WorkerMark(pid=process.pid, started=start_time(process.pid) or 0.0)))
     worker = Worker(grant, process, mark)

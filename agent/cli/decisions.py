@@ -1,0 +1,152 @@
+"""`relevo-agent requests`, `allow`, `deny`, `stop` and `consent`: the user decides."""
+
+from __future__ import annotations
+
+import click
+
+from agent import floor, identity, messages, supervisor
+from agent.cli.common import agent_options
+from agent.folder import Folder
+from agent.journal import Journal
+from agent.localclient import ask
+from protocol.audit import Action
+from protocol.drivers.terminal import Command, Group, emit_json, note, option, printable, say, words
+from protocol.errors import Code, RelevoError
+from protocol.scopes import Floor, Scope, parse_scopes
+from protocol.times import rfc3339
+from protocol.wire import facts
+
+_STOP_S = 0.5
+"""After this the agent counts as hung and the workers are ended without it (8-promises: <= 1 s)."""
+
+
+@click.command(cls=Command, help="requests")
+@agent_options
+def requests(folder: Folder, as_json: bool) -> None:
+    """What is being asked of this machine, in plain words."""
+    folder.membership()
+    rows = ask(folder, messages.RequestsQuery(), messages.RequestList).rows
+    if as_json:
+        emit_json(rows)
+        return
+    if not rows:
+        note(words()("requests.none"))
+    for row in rows:
+        _show(row)
+
+
+def _show(row: messages.RequestView) -> None:
+    """One request as a card. Names come out of the verified roster; free text is escaped."""
+    w = words()
+    say(w("request.title", id=row.id))
+    say(w("request.who", technician=printable(row.technician_name), organisation=printable(row.organisation)))
+    say(w("request.ticket", ticket=row.ticket, title=printable(row.ticket_title)))
+    say(w("request.reason", reason=printable(row.reason)))
+    if row.kind == "fix":
+        say(printable(row.question, newlines=True))
+    else:
+        say(w("request.wants"))
+        for scope in row.scopes:
+            say(f"  - {scope}: {w(f'scope.{scope}.card')}")
+        for scope in row.refused_scopes:
+            say(f"  - {w('request.never', scope=w(f'scope.{scope}'))}")
+    say(w("request.until", ends=rfc3339(row.ends), answer_by=rfc3339(row.answer_by)))
+    say(w("request.how", id=row.id))
+    say()
+
+
+@click.command(cls=Command, help="allow")
+@click.argument("request")
+@option("--scope", metavar="SCOPE,…", help="option.allow-scope")
+@option("--minutes", type=click.IntRange(1, 24 * 60), help="option.allow-minutes")
+@agent_options
+def allow(request: str, scope: str | None, minutes: int | None, folder: Folder, as_json: bool) -> None:
+    """Agree, to all of it or to less."""
+    scopes = parse_scopes(scope) if scope else None
+    answer = messages.Allow(request=_request_id(request), scopes=scopes, minutes=minutes)
+    ask(folder, answer, messages.Ok)
+    _done(as_json, request, "allowed")
+
+
+@click.command(cls=Command, help="deny")
+@click.argument("request")
+@agent_options
+def deny(request: str, folder: Folder, as_json: bool) -> None:
+    """Say no."""
+    ask(folder, messages.Deny(request=_request_id(request)), messages.Ok)
+    _done(as_json, request, "denied")
+
+
+@click.command(cls=Command, help="stop")
+@option("--all", "everything", is_flag=True, help="option.stop-all")
+@agent_options
+def stop(everything: bool, folder: Folder, as_json: bool) -> None:
+    """End sessions at once, with or without the broker and the agent."""
+    folder.membership()
+    try:
+        ended = ask(folder, messages.Stop(requests=everything), messages.Ok, timeout_s=_STOP_S).count
+    except RelevoError as error:
+        if error.code not in (Code.TIMEOUT, Code.AGENT_NOT_RUNNING):
+            raise
+        ended = _stop_without_agent(folder)
+    if as_json:
+        emit_json({"ended": ended})
+    else:
+        say(words()("stopped", count=ended))
+
+
+def _stop_without_agent(folder: Folder) -> int:
+    """Kill the workers first, then write down why: stopping must never wait for a disk."""
+    ended = supervisor.kill_marked(folder)
+    signer = identity.load(folder)
+    journal = Journal(folder.journal, identity.id_of(signer))
+    for grant in ended:
+        journal.append(signer, Action.CONSENT_WITHDRAWN, grant=grant, facts=facts(by="user", agent="hung"))
+    journal.close()
+    return len(ended)
+
+
+@click.group(cls=Group, help="consent")
+def consent() -> None:
+    """The floor of this machine."""
+
+
+@consent.command("show", help="consent.show")
+@agent_options
+def consent_show(folder: Folder, as_json: bool) -> None:
+    local = floor.read(folder)
+    if as_json:
+        emit_json({scope.value: local.of(scope).value for scope in Scope})
+        return
+    for scope in Scope:
+        say(f"{scope.value:<11} {local.of(scope).value:<7} {words()(f'scope.{scope}.card')}")
+
+
+@consent.command("set", help="consent.set")
+@click.argument("scope", type=click.Choice([scope.value for scope in Scope]))
+@click.argument("level", type=click.Choice([level.value for level in Floor]))
+@agent_options
+def consent_set(scope: str, level: str, folder: Folder, as_json: bool) -> None:
+    folder.membership()
+    signer = identity.load(folder)
+    journal = Journal(folder.journal, identity.id_of(signer))
+    journal.append(signer, Action.FLOOR_CHANGED, facts=facts(scope=scope, floor=level))
+    journal.close()
+    floor.write(folder, floor.read(folder).with_scope(Scope(scope), Floor(level)))
+    if as_json:
+        emit_json({"scope": scope, "floor": level})
+    else:
+        say(words()("consent.changed", scope=words()(f"scope.{scope}"), floor=words()(f"floor.{level}")))
+
+
+def _request_id(text: str) -> str:
+    if not 4 <= len(text) <= 40 or set(text) - set("0123456789abcdef-"):
+        raise RelevoError(Code.NOT_FOUND, f"request {text}")
+    return text
+
+
+def _done(as_json: bool, request: str, key: str) -> None:
+    if as_json:
+        emit_json({"request": request, "answer": key})
+    else:
+        say(words()(key))

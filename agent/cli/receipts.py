@@ -1,0 +1,51 @@
+"""`relevo-agent receipts`: who saw, ran and changed what, kept on this machine."""
+
+from __future__ import annotations
+
+import click
+from protocol.receipts import Receipt, receipt_of, render_text
+
+from agent.cli.common import agent_options
+from agent.folder import Folder
+from agent.journal import Journal
+from protocol.documents import JournalEntry
+from protocol.drivers.terminal import Command, add_words, emit_json, note, printable, say, words
+from protocol.errors import Code, RelevoError
+from protocol.times import rfc3339
+from protocol.wire import from_json
+from protocol.wording import receipt as wording
+
+
+@click.command(cls=Command, help="receipts")
+@click.argument("session", required=False)
+@agent_options
+def receipts(session: str | None, folder: Folder, as_json: bool) -> None:
+    """The list of sessions, or one session's receipt."""
+    add_words(wording.TABLE)
+    membership = folder.membership()
+    journal = Journal(folder.journal, membership.agent)
+    grants = [grant for grant in journal.grants() if session is None or grant.startswith(session)]
+    found = [_receipt(journal, grant) for grant in grants]
+    journal.close()
+    if session is not None and len(found) != 1:
+        raise RelevoError(Code.USAGE if found else Code.NOT_FOUND, f"session {session}")
+    if as_json:
+        emit_json(found if session is None else found[0])
+    elif session is not None or len(found) == 1:
+        say(printable(render_text(found[0], words()), newlines=True))
+    elif not found:
+        note(words()("receipts.none"))
+    else:
+        for receipt in found:
+            _row(receipt)
+
+
+def _receipt(journal: Journal, grant: str) -> Receipt:
+    entries = [from_json(envelope.payload, JournalEntry) for envelope in journal.of_grant(grant)]
+    return receipt_of(entries)
+
+
+def _row(receipt: Receipt) -> None:
+    say(
+        f"{receipt.grant[:8]}  {rfc3339(receipt.began)}  {receipt.ticket or '-'}  {printable(receipt.technician)}"
+    )

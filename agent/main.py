@@ -1,0 +1,246 @@
+"""The agent's main process: idle most of its life, light, and the only keeper of the user's answers.
+
+It imports neither `cryptography` nor `asyncssh` nor `tuf` (a test checks): what needs them happens in
+session workers and short-lived children.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import os
+import platform
+import signal
+import sys
+from datetime import UTC, datetime
+
+from agent import VERSION, messages, processes, supervisor
+from agent.folder import Folder, Membership
+from agent.journal import Journal
+from agent.link import Link
+from agent.local import LocalServer
+from agent.sessions import Sessions
+from protocol import link
+from protocol.documents import Grant
+from protocol.drivers.files import write_private
+from protocol.envelope import Envelope
+from protocol.errors import Code, RelevoError
+from protocol.wire import Wire, from_json, to_json
+
+_logger = logging.getLogger(__name__)
+_ANSWER_S = 15.0
+_JOURNAL_BATCH = 64
+_JOURNAL_LOOK_S = 30.0
+_PROOF_S = 15.0
+
+
+class LinkState(Wire, frozen=True):
+    """Written for `status` and the ``agent`` collector."""
+
+    online: bool
+    since: datetime | None
+    last_error: Code | None
+    pid: int
+
+
+class Agent:
+    """One running agent for one folder."""
+
+    def __init__(self, folder: Folder, membership: Membership, journal: Journal) -> None:
+        self._folder = folder
+        self._membership = membership
+        self._journal = journal
+        self._link = Link(membership, VERSION, platform.platform(terse=True), self._prove, self)
+        self._journal_news = asyncio.Event()
+        self._sessions = Sessions(folder, self._tell, self._journal_news.set)
+        self._refs = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[link.FromBroker]] = {}
+        self._since: datetime | None = None
+        self._last_error: Code | None = None
+        self._sent_upto = 0
+
+    async def run(self) -> None:
+        """Until SIGTERM or SIGINT. Open sessions end with the agent."""
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
+        supervisor.kill_marked(self._folder)  # workers that outlived a killed agent obey nobody
+        server = await LocalServer(self._folder, self._answer).start()
+        async with asyncio.TaskGroup() as tasks:
+            background = [tasks.create_task(self._link.run()), tasks.create_task(self._send_journal())]
+            await stopping.wait()
+            server.close()
+            await self._sessions.close()
+            for task in background:
+                task.cancel()
+        self._folder.socket.unlink(missing_ok=True)
+
+    # --- the link's owner ----------------------------------------------------------------------
+
+    def sessions(self) -> tuple[str, ...]:
+        return self._sessions.live()
+
+    async def connected(self, welcome: link.Welcome) -> None:
+        self._journal.acknowledged(welcome.journal_sequence)
+        self._sent_upto = welcome.journal_sequence
+        self._journal_news.set()
+        self._note_state(online=True, error=None)
+
+    def lost(self, code: Code) -> None:
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(RelevoError(Code.UNREACHABLE, "the link went down"))
+        self._note_state(online=False, error=code)
+
+    async def received(self, message: link.FromBroker) -> None:
+        match message:
+            case link.Offer():
+                await self._sessions.offer(message, from_json(message.grant.payload, Grant).grant)
+            case link.Join():
+                self._sessions.join(message)
+            case link.End():
+                self._sessions.end(message.grant, message.why)
+            case link.RepositoryChanged():
+                self._sessions.repository_changed()
+            case link.JournalAck():
+                self._journal.acknowledged(message.sequence)
+                self._journal_news.set()
+            case link.TicketMade() | link.Tickets() | link.Done() | link.Failure():
+                future = self._waiting.get(message.ref)
+                if future is not None and not future.done():
+                    future.set_result(message)
+            case _:
+                raise RelevoError(Code.MALFORMED, f"{type(message).__name__} out of order")
+
+    async def _prove(self, nonce: str, tls_sha256: str) -> tuple[str, Envelope]:
+        from agent.prove import Proof, ProofWanted
+
+        wanted = to_json(ProofWanted(folder=str(self._folder.root), nonce=nonce, tls_sha256=tls_sha256))
+        done = await asyncio.to_thread(
+            processes.run,
+            [sys.executable, "-m", "agent.prove"],
+            stdin=wanted,
+            timeout_s=_PROOF_S,
+            output_limit_bytes=64 << 10,
+        )
+        if done.rc != 0:
+            raise RelevoError(Code.CANNOT_RECORD, f"could not sign the hello: {done.stderr[-200:]!r}")
+        proof = from_json(done.stdout, Proof)
+        return proof.key, proof.envelope
+
+    def _note_state(self, *, online: bool, error: Code | None) -> None:
+        self._since, self._last_error = datetime.now(UTC), error
+        state = LinkState(online=online, since=self._since, last_error=error, pid=os.getpid())
+        try:
+            write_private(self._folder.state, to_json(state))
+        except RelevoError as problem:
+            _logger.warning("link state not written: %s", problem)
+
+    # --- to the broker -------------------------------------------------------------------------
+
+    def _tell(self, message: link.FromAgent) -> None:
+        self._journal_news.set()
+        try:
+            self._link.send(message)
+        except RelevoError as error:
+            _logger.info("%s not sent: %s", type(message).__name__, error)
+
+    async def _send_journal(self) -> None:
+        """Keep the broker's log up with the journal; entries wait here for as long as they must."""
+        while True:
+            self._journal_news.clear()
+            try:
+                if self._send_some_journal():
+                    continue
+            except RelevoError as error:
+                _logger.warning("journal not sent: %s", error)
+            try:
+                async with asyncio.timeout(_JOURNAL_LOOK_S):
+                    await self._journal_news.wait()
+            except TimeoutError:
+                continue
+
+    def _send_some_journal(self) -> bool:
+        entries = self._journal.unsent_after(self._sent_upto, _JOURNAL_BATCH) if self._link.up else []
+        if entries:
+            self._link.send(link.Journal(entries=tuple(entry for _, entry in entries)))
+            self._sent_upto = entries[-1][0]
+        return bool(entries)
+
+    async def _ask(self, message: link.Ask | link.Reply | link.TicketsQuery) -> link.FromBroker:
+        future: asyncio.Future[link.FromBroker] = asyncio.get_running_loop().create_future()
+        self._waiting[message.ref] = future
+        try:
+            self._link.send(message)
+            async with asyncio.timeout(_ANSWER_S):
+                answer = await future
+        except TimeoutError as error:
+            raise RelevoError(Code.TIMEOUT, "the broker did not answer") from error
+        finally:
+            del self._waiting[message.ref]
+        if isinstance(answer, link.Failure):
+            raise RelevoError(answer.code, "the broker refused")
+        return answer
+
+    # --- from the command line -----------------------------------------------------------------
+
+    async def _answer(  # noqa: PLR0911 - one return per kind of request
+        self, request: messages.LocalRequest
+    ) -> messages.LocalAnswer:
+        self._journal_news.set()  # the command line journals before it calls
+        match request:
+            case messages.StatusQuery():
+                return self._status()
+            case messages.RequestsQuery():
+                return messages.RequestList(rows=self._sessions.requests())
+            case messages.Allow():
+                await self._sessions.allow(request)
+                return messages.Ok(count=1)
+            case messages.Deny():
+                await self._sessions.deny(request)
+                return messages.Ok(count=1)
+            case messages.Stop():
+                return messages.Ok(count=self._sessions.stop(requests=request.requests))
+            case messages.AskHelp():
+                made = await self._ask(link.Ask(ref=next(self._refs), request=request.request))
+                if not isinstance(made, link.TicketMade):
+                    raise RelevoError(Code.MALFORMED, "no ticket in the answer")
+                return messages.TicketOpened(ticket=made.ticket)
+            case messages.SendReply():
+                await self._ask(link.Reply(ref=next(self._refs), reply=request.reply))
+                return messages.Ok(count=1)
+            case messages.TicketsWanted():
+                tickets = await self._ask(link.TicketsQuery(ref=next(self._refs)))
+                if not isinstance(tickets, link.Tickets):
+                    raise RelevoError(Code.MALFORMED, "no tickets in the answer")
+                return messages.TicketList(rows=tickets.rows)
+
+    def _status(self) -> messages.Status:
+        return messages.Status(
+            online=self._link.up,
+            since=self._since,
+            last_error=self._last_error,
+            sessions=self._sessions.rows(),
+            requests=len(self._sessions.requests()),
+            journal_waiting=self._journal.waiting(),
+            pid=os.getpid(),
+        )
+
+
+def run(folder: Folder) -> None:
+    """Serve this folder until told to stop.
+
+    Raises:
+        RelevoError: ``not-connected`` before enrolment, ``conflict`` when an agent already runs,
+            ``cannot-record`` when the journal cannot be opened.
+    """
+    membership = folder.membership()
+    journal = Journal(folder.journal, membership.agent)
+    try:
+        asyncio.run(Agent(folder, membership, journal).run())
+    except* RelevoError as group:
+        raise group.exceptions[0] from None
+    finally:
+        journal.close()

@@ -1,0 +1,28 @@
+"""``python -m agent.worker``: one process per session, started while the user reads the request."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+
+from agent import framing
+from agent.worker.session import SessionWorker
+
+
+async def _main() -> None:
+    reader, writer = await framing.standard_streams()
+    await SessionWorker(reader, writer).run()
+
+
+def main() -> None:
+    os.umask(0o077)
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s"
+    )
+    asyncio.run(_main())
+
+
+if __name__ == "__main__":
+    main()

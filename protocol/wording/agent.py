@@ -1,0 +1,205 @@
+"""Words of the `relevo-agent` command line: for the helped person, so without jargon."""
+
+from __future__ import annotations
+
+TABLE: dict[str, tuple[str, str]] = {
+    "relevo-agent": (
+        "Get help with this computer, and stay in charge: you see who asks for what, you allow or refuse it, and you can stop at any time.",
+        "Reciba ayuda con este equipo sin perder el control: usted ve quién pide qué, lo permite o lo rechaza, y puede pararlo en cualquier momento.",
+    ),
+    "option.data": (
+        "Folder where the agent keeps its data (or RELEVO_AGENT_DATA).",
+        "Carpeta donde el agente guarda sus datos (o RELEVO_AGENT_DATA).",
+    ),
+    "option.verbose": ("Tell more in the log.", "Contar más en el registro."),
+    "option.urgency": ("How urgent it is for you.", "Cómo de urgente es para usted."),
+    "option.allow-scope": (
+        "Allow only these, separated by commas.",
+        "Permitir solo estas cosas, separadas por comas.",
+    ),
+    "option.allow-minutes": ("Allow it for this many minutes.", "Permitirlo durante estos minutos."),
+    "option.stop-all": (
+        "Also refuse what is being asked now.",
+        "Rechazar también lo que se está pidiendo ahora.",
+    ),
+    "enrol": (
+        "Connect this machine to the organisation that gave you the token file. Needed once.",
+        "Conectar este equipo con la organización que le dio el fichero de alta. Se hace una vez.",
+    ),
+    "enrol.example": (
+        "relevo-agent enrol token.json --data ~/relevo",
+        "relevo-agent enrol token.json --data ~/relevo",
+    ),
+    "run": (
+        "Run the agent: it waits for you to ask for help or for a technician to ask for your consent.",
+        "Poner en marcha el agente: espera a que usted pida ayuda o a que un técnico le pida permiso.",
+    ),
+    "run.example": ("relevo-agent run --data ~/relevo", "relevo-agent run --data ~/relevo"),
+    "running": (
+        "The agent is running for {organisation}. Press Ctrl-C to stop it.",
+        "El agente está en marcha para {organisation}. Pulse Ctrl-C para pararlo.",
+    ),
+    "status": (
+        "Show whether the agent is connected and who is helping now.",
+        "Mostrar si el agente está conectado y quién está ayudando ahora.",
+    ),
+    "status.example": ("relevo-agent status", "relevo-agent status"),
+    "helper": (
+        "Run the part that makes approved changes as administrator. It has no network and checks every signature again.",
+        "Poner en marcha la parte que hace los cambios aprobados como administrador. No tiene red y vuelve a comprobar todas las firmas.",
+    ),
+    "helper.example": ("sudo relevo-agent helper --data DIR", "sudo relevo-agent helper --data DIR"),
+    "ask": (
+        "Ask for help in your own words. Prints the ticket's number.",
+        "Pedir ayuda con sus propias palabras. Muestra el número del tique.",
+    ),
+    "ask.example": (
+        'relevo-agent ask "The printer does not print" --urgency high',
+        'relevo-agent ask "La impresora no imprime" --urgency high',
+    ),
+    "ask.done": (
+        "Your request was sent. Nobody can look at this machine before you allow it: see `relevo-agent requests`.",
+        "Su petición se ha enviado. Nadie puede mirar este equipo hasta que usted lo permita: consulte `relevo-agent requests`.",
+    ),
+    "tickets": ("Your tickets and the answers to them.", "Sus tiques y las respuestas."),
+    "tickets.example": ("relevo-agent tickets", "relevo-agent tickets"),
+    "tickets.none": ("You have no tickets.", "No tiene tiques."),
+    "reply": ("Answer on one of your tickets.", "Responder en uno de sus tiques."),
+    "reply.example": (
+        'relevo-agent reply T-1 "It works now, thank you"',
+        'relevo-agent reply T-1 "Ya funciona, gracias"',
+    ),
+    "reply.done": ("Your answer was added to {ticket}.", "Su respuesta se ha añadido a {ticket}."),
+    "requests": (
+        "What somebody asks of you now, in plain words.",
+        "Lo que alguien le pide ahora, con palabras sencillas.",
+    ),
+    "requests.example": ("relevo-agent requests", "relevo-agent requests"),
+    "requests.none": ("Nobody is asking for anything.", "Nadie le está pidiendo nada."),
+    "request.title": ("Request {id}", "Petición {id}"),
+    "request.who": ("{technician} of {organisation} asks", "Lo pide {technician}, de {organisation}"),
+    "request.ticket": ("for ticket {ticket}: “{title}”", "para el tique {ticket}: «{title}»"),
+    "request.reason": ("because: {reason}", "porque: {reason}"),
+    "request.wants": ("to be allowed to:", "poder:"),
+    "request.never": (
+        "{scope}: also asked for, but this machine never allows it",
+        "{scope}: también se pide, pero este equipo no lo permite nunca",
+    ),
+    "request.until": (
+        "until {ends} at the latest. Answer by {answer_by}; no answer means no.",
+        "como máximo hasta {ends}. Responda antes de {answer_by}; si no responde, es que no.",
+    ),
+    "request.how": (
+        "Say yes: relevo-agent allow {id}     Say no: relevo-agent deny {id}     Stop later: relevo-agent stop",
+        "Para permitirlo: relevo-agent allow {id}     Para negarse: relevo-agent deny {id}     Para pararlo después: relevo-agent stop",
+    ),
+    "allow": (
+        "Allow a request, all of it or only a part, and for as long as you want.",
+        "Permitir una petición, entera o solo una parte, y durante el tiempo que quiera.",
+    ),
+    "allow.example": (
+        "relevo-agent allow 3f9a12c4 --scope diagnose,logs --minutes 15",
+        "relevo-agent allow 3f9a12c4 --scope diagnose,logs --minutes 15",
+    ),
+    "allowed": (
+        "Allowed. You can end it at any time with `relevo-agent stop`.",
+        "Permitido. Puede terminarlo en cualquier momento con `relevo-agent stop`.",
+    ),
+    "deny": ("Refuse a request.", "Rechazar una petición."),
+    "deny.example": ("relevo-agent deny 3f9a12c4", "relevo-agent deny 3f9a12c4"),
+    "denied": ("Refused. The technician is told.", "Rechazado. Se avisa al técnico."),
+    "stop": (
+        "End every session at once. Works without the network too.",
+        "Terminar todas las sesiones al instante. Funciona también sin red.",
+    ),
+    "stop.example": ("relevo-agent stop", "relevo-agent stop"),
+    "stopped": ("Sessions ended: {count}.", "Sesiones terminadas: {count}."),
+    "receipts": (
+        "Who saw, ran and changed what on this machine: the list, or one session's receipt.",
+        "Quién ha visto, ejecutado y cambiado qué en este equipo: la lista, o el recibo de una sesión.",
+    ),
+    "receipts.example": ("relevo-agent receipts 3f9a12c4", "relevo-agent receipts 3f9a12c4"),
+    "receipts.none": (
+        "Nobody has had a session on this machine.",
+        "Nadie ha tenido una sesión en este equipo.",
+    ),
+    "consent": (
+        "What this machine does when something is asked for: ask you, only tell you, or never allow it.",
+        "Lo que hace este equipo cuando se pide algo: preguntarle, solo avisarle, o no permitirlo nunca.",
+    ),
+    "consent.show": ("Show it for each capability.", "Mostrarlo para cada capacidad."),
+    "consent.show.example": ("relevo-agent consent show", "relevo-agent consent show"),
+    "consent.set": ("Change it for one capability.", "Cambiarlo para una capacidad."),
+    "consent.set.example": (
+        "relevo-agent consent set screenshot never",
+        "relevo-agent consent set screenshot never",
+    ),
+    "consent.changed": ("From now on, {scope}: {floor}.", "A partir de ahora, {scope}: {floor}."),
+    "floor.ask": ("you are asked", "se le pregunta"),
+    "floor.notify": ("you are only told", "solo se le avisa"),
+    "floor.never": ("never allowed", "no se permite nunca"),
+    "enrolled": (
+        "This machine now belongs to {organisation} (machine {agent}). Start the agent with `relevo-agent run`.",
+        "Este equipo pertenece ahora a {organisation} (equipo {agent}). Inicie el agente con `relevo-agent run`.",
+    ),
+    "status.member": (
+        "Organisation: {organisation}. Machine: {agent}.",
+        "Organización: {organisation}. Equipo: {agent}.",
+    ),
+    "status.stopped": ("The agent is not running.", "El agente no está en marcha."),
+    "status.online": ("Connected since {since}.", "Conectado desde {since}."),
+    "status.offline": (
+        "Not connected since {since}; trying again.",
+        "Sin conexión desde {since}; se sigue intentando.",
+    ),
+    "status.nobody": ("Nobody is connected to this machine.", "Nadie está conectado a este equipo."),
+    "status.session": (
+        "{technician} is helping with {ticket} until {until}: {scopes}. End it with `relevo-agent stop`.",
+        "{technician} le está ayudando con {ticket} hasta {until}: {scopes}. Termínelo con `relevo-agent stop`.",
+    ),
+    "status.requests": (
+        "Requests that wait for your answer: {count}. See `relevo-agent requests`.",
+        "Peticiones que esperan su respuesta: {count}. Consulte `relevo-agent requests`.",
+    ),
+    "scope.diagnose": ("diagnosis", "diagnóstico"),
+    "scope.logs": ("logs", "registros"),
+    "scope.screenshot": ("pictures of the screen", "imágenes de la pantalla"),
+    "scope.fix": ("approved fixes", "reparaciones aprobadas"),
+    "scope.files": ("files in the exchange folder", "ficheros de la carpeta de intercambio"),
+    "scope.terminal": ("command line", "línea de comandos"),
+    "scope.view": ("watching the screen", "ver la pantalla"),
+    "scope.control": ("using mouse and keyboard", "usar el ratón y el teclado"),
+    "scope.diagnose.card": (
+        "look at the state of this computer (disk, memory, network, services), not at your documents",
+        "mirar el estado de este equipo (disco, memoria, red, servicios), no sus documentos",
+    ),
+    "scope.logs.card": (
+        "search this computer's technical logs; passwords and keys are removed before anything leaves",
+        "buscar en los registros técnicos de este equipo; las contraseñas y claves se quitan antes de salir de él",
+    ),
+    "scope.screenshot.card": (
+        "take pictures of your screen: close what nobody should see",
+        "tomar imágenes de su pantalla: cierre lo que nadie deba ver",
+    ),
+    "scope.fix.card": (
+        "run repairs that the organisation approved beforehand; each is checked, and undone if it does not help",
+        "ejecutar reparaciones que la organización aprobó antes; cada una se comprueba, y se deshace si no sirve",
+    ),
+    "scope.files.card": (
+        "read and write files in one exchange folder, nowhere else",
+        "leer y escribir ficheros en una sola carpeta de intercambio, en ningún otro sitio",
+    ),
+    "scope.terminal.card": (
+        "use a command line on this computer",
+        "usar una línea de comandos en este equipo",
+    ),
+    "scope.view.card": ("watch your screen while you work", "ver su pantalla mientras trabaja"),
+    "scope.control.card": ("use your mouse and keyboard", "usar su ratón y su teclado"),
+    "state.new": ("waiting for a technician", "en espera de un técnico"),
+    "state.assigned": ("a technician has it", "lo tiene un técnico"),
+    "state.in-progress": ("being worked on", "en curso"),
+    "state.pending": ("waiting", "en espera"),
+    "state.resolved": ("solved", "resuelto"),
+    "state.closed": ("closed", "cerrado"),
+    "state.cancelled": ("cancelled", "cancelado"),
+}
