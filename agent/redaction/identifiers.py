@@ -1,0 +1,316 @@
+"""Identifier rules: how people and network things show up in free text."""
+
+from __future__ import annotations
+
+import re
+
+from agent.redaction.rules import Family, Rule
+
+_I = re.IGNORECASE
+MAIL = re.compile(r"(?<![\w.+-])[\w.+'-]{1,64}+(?:@|%40|\\u0040)[A-Za-z0-9][A-Za-z0-9.-]{0,250}[A-Za-z0-9]")
+PHONE = re.compile(
+    r"(?<![\w.+-])(?:\+[1-9](?:[ .()-]{0,2}\d){7,14}"
+    r"|(?:tel|phone|mobile|m[óo]vil|tel[ée]fono|fax)\.?[\"']?[ \t]{0,3}[:=#]?[ \t]{0,3}[\"']?(?P<v>\+?\d(?:[ .()-]{0,2}\d){6,14})"
+    r"|\(\d{3}\) ?\d{3}[-.]\d{4}|\d{3}-\d{3}-\d{4}|[6789]\d\d \d{3} \d{3}|[6789]\d\d \d\d \d\d \d\d)(?![\w-])",
+    _I,
+)
+MAC = re.compile(
+    r"(?<![0-9A-Za-z:.-])(?:[0-9a-f]{2}(?P<sep>[:-])[0-9a-f]{2}(?:(?P=sep)[0-9a-f]{2}){4}(?:(?P=sep)[0-9a-f]{2}){0,14}"
+    r"|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4})(?![0-9a-f:-]*[0-9a-z])|(?<=enx)[0-9a-f]{12}(?![0-9a-z])",
+    _I,
+)
+IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w])(?!\.\d)")
+IPV4_IN_NAME = re.compile(r"(?<![0-9A-Za-z])ip-(\d{1,3}-\d{1,3}-\d{1,3}-\d{1,3})(?![\w])", _I)
+IPV6 = re.compile(
+    r"(?<![\w:.-])(?=[0-9a-f:]{0,8}:)[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?![\w:])",
+    _I,
+)
+SSID = re.compile(
+    r"\b(?:e?ssid|wi-?fi network|wireless network|(?:added )?'ssid' value)[\"']?[ \t]{0,3}[:=]?[ \t]{0,3}"
+    r"(?:\\?\"(?P<a>[^\"\\\n]{1,64}+)|'(?P<b>[^'\n]{1,64}+)|(?<=[:=])(?P<c>[^\s\"',;]{1,64}+)|(?<=[:=] )(?P<d>[^\s\"',;]{1,64}+))",
+    _I,
+)
+SERIAL = re.compile(
+    r"\b(?:serial(?:[ _-]?(?:number|num|no\.?|nr))?|s/n|ID_SERIAL(?:_SHORT)?|(?:service|asset)[ _-]?tag|machine[ _-]?id|imei|wwn)"
+    r"(?:\\?[\"'])?[ \t]{0,40}[:=#][ \t]{0,20}(?:\\?[\"'])?(?P<v>[\w./-]{3,80}+)"
+    r"|\b(?:ata|nvme|scsi|usb|mmc)-[\w.-]{2,80}?_(?P<w>[A-Za-z0-9-]{6,40}+)(?=(?:-part\d+)?(?:-\d:\d)?(?:[\s\"':,]|$))",
+    _I,
+)
+USER_CONTEXT = re.compile(
+    r"(?:\b(?:ruser|luser|user|usr|username|user_name|login|logname|acct|account|usuario|owner|sender|User-Name)\\?[\"']?[ \t]?=[ \t]?\\?[\"']?"
+    r"|\b(?:user|username|usuario|login)\\?[\"']?:[ \t]?\\?[\"']?"
+    r"|\b(?:invalid |illegal )?user "
+    r"|\b(?:password|publickey|keyboard-interactive(?:/pam)?|hostbased|gssapi-with-mic|none) for (?:invalid user )?"
+    r"|\b(?:session (?:opened|closed) for user |new session \S{1,20} of user |by |FAILED su for )(?=\S{1,64}\(uid|\S{1,64}$)"
+    r"|\bsudo(?:\[\d{1,10}\])?:[ \t]{1,8}(?=\S{1,64} : )"
+    r"|\bCRON(?:\[\d{1,10}\])?: \("
+    r"|\b(?:uid|gid|euid)=\d{1,10}\(|(?<=~)(?=\w{1,32}/))"
+    r"(?P<v>[A-Za-z_\u00c0-\uffff][\w.-]{0,63}[\w$]|[A-Za-z_])",
+    _I,
+)
+_SEP = r"(?:\\{1,4}|/|%2f|%5c)"
+HOME = re.compile(
+    rf"(?P<root>(?:(?<![\w.])|(?<=file://))(?:/(?:var/|export/|usr/)?home/|/Users/|%2fhome%2f|[a-z]:{_SEP}{{1,2}}(?:Users|Documents and Settings){_SEP}{{1,2}}))"
+    rf"(?P<who>[^\s\0/\\\"'<>|:;,)%\]}}]{{1,64}}+)"
+    rf"(?P<rest>(?:{_SEP}[^\s\0/\\\"'<>|:;,)\]}}]{{0,255}}+){{0,40}}+)",
+    _I,
+)
+DOMAIN = re.compile(
+    r"(?<![\w.-])(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})\.){1,10}(?P<tld>[A-Za-z]{2,24}|xn--[a-z0-9-]{2,40})\.?(?![\w-]|\.\w)"
+)
+_SAFE_TLDS = frozenset(
+    [
+        "com",
+        "net",
+        "org",
+        "edu",
+        "gov",
+        "mil",
+        "int",
+        "info",
+        "biz",
+        "eu",
+        "es",
+        "fr",
+        "de",
+        "it",
+        "pt",
+        "uk",
+        "us",
+        "ca",
+        "mx",
+        "ar",
+        "cl",
+        "co",
+        "pe",
+        "ve",
+        "br",
+        "nl",
+        "be",
+        "ch",
+        "at",
+        "se",
+        "no",
+        "dk",
+        "fi",
+        "ie",
+        "gr",
+        "cz",
+        "hu",
+        "ro",
+        "bg",
+        "ru",
+        "ua",
+        "tr",
+        "il",
+        "jp",
+        "cn",
+        "kr",
+        "tw",
+        "hk",
+        "sg",
+        "th",
+        "vn",
+        "id",
+        "au",
+        "nz",
+        "za",
+        "eg",
+        "ma",
+        "ke",
+        "ng",
+        "cat",
+        "gal",
+        "eus",
+        "lat",
+        "dev",
+        "cloud",
+        "online",
+        "site",
+        "store",
+        "tech",
+        "shop",
+        "blog",
+        "xyz",
+        "lan",
+        "local",
+        "localdomain",
+        "internal",
+        "intranet",
+        "corp",
+        "home",
+        "office",
+        "domain",
+        "private",
+        "arpa",
+        "test",
+        "example",
+        "invalid",
+        "onion",
+        "consulting",
+        "solutions",
+        "services",
+        "support",
+        "systems",
+        "agency",
+        "company",
+        "email",
+        "group",
+    ]
+)
+_TWO_FACED_TLDS = frozenset(
+    [
+        "io",
+        "me",
+        "tv",
+        "app",
+        "ai",
+        "sh",
+        "py",
+        "pl",
+        "rs",
+        "md",
+        "so",
+        "cc",
+        "ps",
+        "mo",
+        "la",
+        "zip",
+        "mov",
+        "in",
+        "is",
+        "it",
+        "id",
+        "info",
+        "name",
+        "pro",
+    ]
+)
+"""Also endings of files or words: taken for a domain only with three labels or more."""
+PUBLIC_DOMAINS = (
+    "debian.org", "ubuntu.com", "canonical.com", "launchpad.net", "fedoraproject.org", "redhat.com",
+    "centos.org", "opensuse.org", "kernel.org", "freedesktop.org", "gnome.org", "kde.org", "gnu.org",
+    "pool.ntp.org", "pypi.org", "python.org", "flathub.org", "snapcraft.io", "microsoft.com",
+    "windowsupdate.com", "apple.com", "mozilla.org",
+)  # fmt: skip
+"""Makers of operating systems: which mirror a machine asks says nothing about whose it is."""
+_CLEAR_PARTS = frozenset(
+    [
+        ".config",
+        ".cache",
+        ".local",
+        ".ssh",
+        ".gnupg",
+        ".mozilla",
+        ".bashrc",
+        ".profile",
+        ".bash_history",
+        ".var",
+        ".xsession-errors",
+        "share",
+        "state",
+        "bin",
+        "lib",
+        "log",
+        "logs",
+        "tmp",
+        "AppData",
+        "Local",
+        "Roaming",
+        "LocalLow",
+        "Temp",
+        "Library",
+        "Desktop",
+        "Documents",
+        "Downloads",
+        "Escritorio",
+        "Documentos",
+        "Descargas",
+        "Imágenes",
+        "Pictures",
+        "Music",
+        "Videos",
+        "Microsoft",
+        "Windows",
+        "systemd",
+        "user",
+        "autostart",
+        "applications",
+        "Trash",
+        "thunderbird",
+        "firefox",
+        "google-chrome",
+        "chromium",
+        "id_rsa",
+        "id_ed25519",
+        "authorized_keys",
+        "known_hosts",
+    ]
+)
+
+
+def is_domain(name: str, tld: str) -> bool:
+    """Whether a dotted name is a domain rather than a file, unit or interface name."""
+    low = tld.lower()
+    if tld not in (low, tld.upper()) or name.lower() in ("asp.net", "vb.net", "ado.net", "socket.io"):
+        return False
+    if any(
+        name.lower().rstrip(".").endswith(("." + base, base)) and _is_under(name, base)
+        for base in PUBLIC_DOMAINS
+    ):
+        return False
+    if low in _TWO_FACED_TLDS:
+        return name.rstrip(".").count(".") >= 2
+    return low in _SAFE_TLDS or low.startswith("xn--")
+
+
+def _is_under(name: str, base: str) -> bool:
+    low = name.lower().rstrip(".")
+    return low == base or low.endswith("." + base)
+
+
+def clear_part(part: str) -> bool:
+    """Whether one component of a path below a home folder names no content of the user."""
+    return not part or part in _CLEAR_PARTS
+
+
+IDENTIFIER_RULES: tuple[Rule, ...] = (
+    Rule(Family.PERSON, "mail", r"@|%40|\\u0040", MAIL),
+    Rule(Family.PERSON, "home", r"home/|/users/|home%2f|users(?:[\\%/])|documents and settings", HOME),
+    Rule(
+        Family.PERSON,
+        "phone",
+        r"\+[1-9][ .()0-9-]{7}|tel|phone|mobile|m[óo]vil|fax|\(\d{3}\) ?\d{3}[-.]\d{4}|\d{3}-\d{3}-\d{4}|"
+        r"[6789]\d\d \d{3} \d{3}|[6789]\d\d \d\d \d\d \d\d",
+        PHONE,
+    ),
+    Rule(
+        Family.NETWORK,
+        "mac",
+        r"[0-9a-f]{2}[:-][0-9a-f]{2}[:-][0-9a-f]{2}[:-][0-9a-f]{2}[:-]|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}|enx[0-9a-f]{12}",
+        MAC,
+    ),
+    Rule(Family.NETWORK, "ipv6", r"::|(?:[0-9a-f]{1,4}:){5}", IPV6),
+    Rule(Family.NETWORK, "ipv4", r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d", IPV4),
+    Rule(Family.NETWORK, "ip-name", r"ip-\d", IPV4_IN_NAME),
+    Rule(Family.NETWORK, "ssid", r"ssid|wi-?fi network|wireless network", SSID),
+    Rule(
+        Family.NETWORK,
+        "serial",
+        r"serial|s/n|(?:service|asset)[ _-]?tag|machine[ _-]?id|imei|wwn|(?:ata|nvme|scsi|usb|mmc)-",
+        SERIAL,
+    ),
+    Rule(
+        Family.PERSON,
+        "user",
+        r"user|usr|usuario|login|logname|acct|account|owner|sender|session|sudo|cron|id=\d{1,10}\(|~\w|by |"
+        r"(?:password|publickey|interactive|pam|hostbased|mic|none) for ",
+        USER_CONTEXT,
+    ),
+    Rule(
+        Family.NETWORK,
+        "domain",
+        r"\.(?:xn--|(?:" + "|".join(sorted(_SAFE_TLDS | _TWO_FACED_TLDS)) + r")(?:[^a-z0-9_]|$))",
+        DOMAIN,
+    ),
+)

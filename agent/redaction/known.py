@@ -1,0 +1,169 @@
+"""Who and what this machine knows by name: people with accounts, and its own host names."""
+
+from __future__ import annotations
+
+import functools
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+FIRST_PERSON_UID = 1000
+_NOBODY_UID = 65534
+_MAX_NAMES = 5_000
+"""Of a machine that lists a directory's users; the patterns stay small."""
+
+GENERIC_ACCOUNTS = frozenset(
+    [
+        "root",
+        "daemon",
+        "bin",
+        "sys",
+        "sync",
+        "games",
+        "man",
+        "lp",
+        "mail",
+        "news",
+        "uucp",
+        "proxy",
+        "www-data",
+        "backup",
+        "list",
+        "irc",
+        "gnats",
+        "nobody",
+        "_apt",
+        "systemd-network",
+        "systemd-resolve",
+        "systemd-timesync",
+        "systemd-oom",
+        "messagebus",
+        "sshd",
+        "syslog",
+        "uuidd",
+        "tcpdump",
+        "landscape",
+        "pollinate",
+        "fwupd-refresh",
+        "usbmux",
+        "dnsmasq",
+        "avahi",
+        "cups-pk-helper",
+        "rtkit",
+        "saned",
+        "colord",
+        "geoclue",
+        "pulse",
+        "gdm",
+        "lightdm",
+        "sddm",
+        "hplip",
+        "gnome-initial-setup",
+        "postfix",
+        "postgres",
+        "mysql",
+        "redis",
+        "rabbitmq",
+        "nginx",
+        "apache",
+        "httpd",
+        "ftp",
+        "operator",
+        "adm",
+        "wheel",
+        "sudo",
+        "admin",
+        "administrator",
+        "user",
+        "users",
+        "usuario",
+        "guest",
+        "invitado",
+        "test",
+        "debian",
+        "ubuntu",
+        "fedora",
+        "centos",
+        "ec2-user",
+        "pi",
+        "vagrant",
+        "docker",
+        "git",
+        "jenkins",
+        "gitlab-runner",
+        "polkitd",
+        "chrony",
+        "ntp",
+        "statd",
+        "rpc",
+        "kernel",
+        "host",
+        "net",
+        "mail",
+        "name",
+        "dom",
+        "mac",
+        "ssid",
+        "serial",
+        "phone",
+        "file",
+        "unknown",
+        "none",
+        "null",
+        "local",
+        "system",
+        "service",
+        "default",
+        "anonymous",
+    ]
+)
+"""Names that belong to programs or to nobody in particular: technical facts, not people."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """An account of a person: login name, full name from GECOS (may be empty), home folder."""
+
+    login: str
+    full_name: str = ""
+    home: str = ""
+
+
+@dataclass(frozen=True)
+class Known:
+    """Names to look for in free text."""
+
+    people: tuple[Person, ...] = ()
+    hosts: tuple[str, ...] = ()
+
+
+@functools.cache
+def known_here() -> Known:
+    """What this machine's account database and host name say; read once per process."""
+    return Known(people=tuple(_people()), hosts=tuple(_hosts()))
+
+
+def _people() -> Iterable[Person]:
+    try:
+        import pwd
+    except ImportError:  # Windows has no account database of this kind
+        return
+    for row in pwd.getpwall()[:_MAX_NAMES]:
+        if row.pw_uid < FIRST_PERSON_UID or row.pw_uid == _NOBODY_UID:
+            continue
+        yield Person(row.pw_name, row.pw_gecos.split(",")[0].strip(), row.pw_dir)
+
+
+def _hosts() -> Iterable[str]:
+    """The host name, its qualified forms from /etc/hosts, and the names given there to others."""
+    seen = [socket.gethostname()]
+    try:
+        lines = Path("/etc/hosts").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    for line in lines[:_MAX_NAMES]:
+        seen += line.partition("#")[0].split()[1:]
+    for name in dict.fromkeys(seen):
+        if name and not name.lower().startswith(("localhost", "ip6-")):
+            yield name

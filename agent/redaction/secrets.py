@@ -1,0 +1,287 @@
+"""Secret rules: every form in which a password, key or token is known to show up.
+
+Sources of the token shapes: the vendors' own secret-scanning pages (GitHub, GitLab, Slack, Stripe,
+AWS, Google) and crypt(5) for password hashes.
+"""
+
+from __future__ import annotations
+
+import re
+
+from agent.redaction.rules import Family, Rule
+from agent.redaction.values import BARE, KEYS, QUOTED, REST_OF_LINE, SEPARATOR, SUFFIX, TRIGGER, is_secret
+
+_I = re.IGNORECASE
+_IM = re.IGNORECASE | re.MULTILINE
+_GAP = r"(?:[ \t\0]{1,8}+|[ \t]{0,4}\\{0,7}[\"'][ \t]{0,4},[ \t\n]{0,40}+\\{0,7}(?=[\"']))"
+"""Between two arguments: blanks, NUL, or the quotes and comma of a JSON or Python list."""
+_WORD = r"(?:\\{0,7}\"(?P<dq>[^\"\\\n\0]{1,4000}+)|\\{0,7}'(?P<sq>[^'\\\n\0]{1,4000}+)|(?P<w>[^\s\0\"',][^\s\0]{0,4000}+))"
+
+
+def _upper_and_digit(_match: re.Match[str], value: str) -> bool:
+    """A long run of base64 that looks random: key material, not a path or a public SSH key."""
+    if value.startswith("AAAA") or value.count("/") * 12 > len(value):
+        return False
+    return (
+        sum(map(str.isdigit, value)) >= 3
+        and sum(map(str.isupper, value)) >= 6
+        and sum(map(str.islower, value)) >= 6
+    )
+
+
+def _not_placeholder(_match: re.Match[str], value: str) -> bool:
+    return not value.startswith("<secret:")
+
+
+def _bearer(_match: re.Match[str], value: str) -> bool:
+    return any(char in "0123456789=._-+/" for char in value)
+
+
+TOKENS = re.compile(
+    r"(?<![A-Za-z0-9])(?:"
+    r"A(?:KIA|SIA|GPA|IDA|ROA)[0-9A-Z]{12,}|AIza[0-9A-Za-z_-]{20,}|ya29\.[0-9A-Za-z_-]{10,}|GOCSPX-[\w-]{10,}|"
+    r"gh[pousr]_[0-9A-Za-z]{10,}|github_pat_\w{10,}|gl(?:pat|ptt|dt|rt|soat|cbt|ft|imt|agent)-[\w.-]{10,}|"
+    r"xox[abeprs]-[0-9A-Za-z-]{8,}|xapp-[0-9A-Za-z-]{8,}|"
+    r"(?:sk|rk|pk)_(?:live|test)_[0-9A-Za-z]{8,}|whsec_[0-9A-Za-z+/=]{8,}|sk-[\w-]{20,}|"
+    r"SG\.[\w-]{10,}\.[\w-]{10,}|npm_[0-9A-Za-z]{20,}|pypi-[\w-]{20,}|dop_v1_[0-9a-f]{20,}|hv[sb]\.[\w-]{20,}|"
+    r"shp(?:at|ca|pa|ss)_[0-9a-fA-F]{20,}|ATATT3[\w=-]{20,}|AGE-SECRET-KEY-1[0-9A-Z]{10,}|"
+    r"[0-9A-Za-z]{3}8Q~[\w.~-]{20,}|[0-9]{8,10}:AA[\w-]{30,}|key-[0-9a-f]{32}"
+    r")"
+)
+
+SECRET_RULES: tuple[Rule, ...] = (
+    Rule(
+        Family.SECRET,
+        "auth-header",
+        r"authorization|x-(?:api|auth|access|amz|csrf|gitlab|vault)|www-authenticate",
+        re.compile(
+            r"\b(?:proxy-)?authorization\\*[\"']?[ \t]*[:=][ \t]*\\*[\"']?(?P<v>[^\"'\\\n\0]{1,8000}+)"
+            r"|\bx-(?:api-key|auth-token|access-token|amz-security-token|csrf-token|gitlab-token|vault-token)"
+            r"\\*[\"']?[ \t]*[:=][ \t]*\\*[\"']?(?P<x>[^\"'\\\n\0]{1,8000}+)",
+            _I,
+        ),
+        is_secret,
+    ),
+    Rule(
+        Family.SECRET,
+        "cookie",
+        "cookie",
+        re.compile(
+            r"\b(?:set-)?cookie2?\\*[\"']?[ \t]*[:=][ \t]*\\*[\"']?(?P<v>[^\"'\\\n\0]{1,16000}+)",
+            _I,
+        ),
+        is_secret,
+    ),
+    Rule(
+        Family.SECRET,
+        "userinfo",
+        r"://|:\\+/|%3a%2f%2f",
+        re.compile(
+            r"(?::\\{0,7}/\\{0,7}/|%3a%2f%2f)"
+            r"(?P<v>[^\s\0/?#@:\"'<>\\]{0,300}+:[^\s\0\"'<>]{0,600}(?=@|%40)|[^\s\0/?#@:\"'<>\\%]{1,300}+(?=@|%40))",
+            _I,
+        ),
+        _not_placeholder,
+    ),
+    Rule(
+        Family.SECRET,
+        "otp",
+        "otpauth",
+        re.compile(r"otpauth(?:-migration)?:\\?/\\?/(?P<v>[^\s\0\"'<>]{1,2000}+)", _I),
+    ),
+    Rule(
+        Family.SECRET,
+        "jwt",
+        "eyj",
+        re.compile(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{10,}+(?:\.[A-Za-z0-9_-]*+){0,4}+"),
+    ),
+    Rule(
+        Family.SECRET,
+        "token",
+        r"akia|asia|agpa|aida|aroa|aiza|ya29|gocspx|gh[pousr]_|github_pat|gl(?:pat|ptt|dt|rt|soat|cbt|ft|imt|agent)-|"
+        r"xox|xapp|_live_|_test_|whsec|sk-|sg\.|npm_|pypi-|dop_v1|hv[sb]\.|shp|atatt|age-secret|8q~|:aa|key-",
+        TOKENS,
+    ),
+    Rule(
+        Family.SECRET,
+        "token",
+        "hooks|webhook",
+        re.compile(
+            r"(?:hooks\.slack\.com/(?:services|workflows)|discord(?:app)?\.com/api/webhooks)/(?P<v>[\w/-]{10,}+)"
+        ),
+    ),
+    Rule(
+        Family.SECRET,
+        "token",
+        "bearer|basic|negotiate|digest",
+        re.compile(r"\b(?:bearer|basic|negotiate)[ \t]{1,4}+(?P<v>[A-Za-z0-9._~+/-]{8,}+=*+)", _I),
+        _bearer,
+    ),
+    Rule(
+        Family.SECRET,
+        "hash",
+        r"\$|\{(?:s?sha|crypt|smd5|pbkdf2|argon)|:::",
+        re.compile(
+            r"\$(?:1|2[abxy]?|5|6|7|8|9|y|gy|sha1|md5|apr1|argon2\w{1,2}|pbkdf2[\w-]*|scrypt)\$[./A-Za-z0-9$=,+-]{12,}+"
+            r"|\{(?:s?sha\d{0,3}|crypt|smd5|pbkdf2[\w-]{0,10}|argon2)\}[./A-Za-z0-9$=,+-]{8,}+"
+            r"|\b[0-9a-f]{32}:[0-9a-f]{32}(?=:::)",
+            _I,
+        ),
+    ),
+    Rule(
+        Family.SECRET,
+        "psk",
+        "wpa_passphrase|wpa_psk|key_content",
+        re.compile(r"\bwpa_passphrase" + _GAP + r"\S{1,64}" + _GAP + _WORD),
+    ),
+    Rule(
+        Family.SECRET,
+        "community",
+        "community|com2sec|snmp",
+        re.compile(
+            r"\b(?:r[ow]community6?|trap(?:sink|2sink)?community|snmp-server[ \t]+community|community[ \t]+string)"
+            r"[ \t:=]{1,8}+(?P<a>[^\s\0#]{1,200}+)"
+            r"|\bcom2sec6?[ \t]+\S{1,100}+[ \t]+\S{1,100}+[ \t]+(?P<b>[^\s\0]{1,200}+)"
+            r"|\bsnmp(?:get|walk|bulkwalk|bulkget|set|trap|getnext|table|status|df)\b[^\n]{0,200}?[ \t\0\"',]-c"
+            r"(?:" + _GAP + r"\\{0,7}[\"']?|)(?P<c>[^\s\0\"',\\]{1,200}+)",
+            _I,
+        ),
+        is_secret,
+    ),
+    Rule(
+        Family.SECRET,
+        "password",
+        r"requirepass|masterauth|identified|bindpw|rootpw|createuser|net use|pass:|%|\blogin\b|-u|enable secret",
+        re.compile(
+            r"(?:^|[\s\0])(?:requirepass|masterauth|bindpw|rootpw|enable[ \t]+secret(?:[ \t]+\d)?)[ \t]{1,20}+(?P<a>[^\s\0]{1,400}+)"
+            r"|\bidentified[ \t]+(?:with[ \t]+\S{1,60}+[ \t]+)?(?:by|as)[ \t]+(?:password[ \t]+)?\\{0,7}[\"'](?P<b>[^\"'\\\n]{1,400}+)"
+            r"|\bcreateuser[ \t]+\S{1,100}+[ \t]+(?:md5|sha\S{0,6})[ \t]+[\"']?(?P<c>[^\n\0]{1,400}+)"
+            r"|\blogin[ \t]+\S{1,200}+\s{1,20}+password[ \t]+(?P<d>[^\s\0]{1,400}+)"
+            r"|(?<![\w])pass:(?P<e>[^\s\0\"',]{1,400}+)"
+            r"|\bnet1?[ \t]+use[ \t]+[^\n]{0,200}?\\\\\S{1,200}+[ \t]+(?P<f>[^\s/*][^\s]{0,200}+)",
+            _IM,
+        ),
+        is_secret,
+    ),
+    Rule(
+        Family.SECRET,
+        "password",
+        r"mysql|mariadb|sshpass|ldap|redis-cli|curl|wget|smbclient|rpcclient|7z|zip|chpasswd|ipmitool|xfreerdp|vncviewer|mongo",
+        re.compile(
+            r"\b(?:mysql\w*|mariadb[\w-]*|mysqldump|7z[az]?|unzip|zip|mongo\w*|sshpass)\b[^\n]{0,400}?[ \t\0\"']"
+            r"-[pP](?:" + _GAP + _WORD + r"|(?P<a>[^\s\0\"'=][^\s\0\"']{0,400}+))"
+            r"|\bldap(?:search|modify|add|delete|passwd|whoami|compare)\b[^\n]{0,400}?[ \t\0\"']-w(?!\w)\\{0,7}[\"']?[ \t\0,]{0,8}+\\{0,7}[\"']?(?P<b>[^\s\0\"']{1,400}+)"
+            r"|\bredis-cli\b[^\n]{0,400}?[ \t\0\"']-a(?!\w)\\{0,7}[\"']?[ \t\0,]{1,8}+\\{0,7}[\"']?(?P<c>[^\s\0\"']{1,400}+)"
+            r"|\b(?:ipmitool|vncviewer)\b[^\n]{0,400}?[ \t\0\"']-P(?!\w)\\{0,7}[\"']?[ \t\0,]{1,8}+\\{0,7}[\"']?(?P<e>[^\s\0\"']{1,400}+)"
+            r"|\b(?:curl|wget|smbclient|rpcclient|net)\b[^\n]{0,400}?[ \t\0\"'](?:-u|-U|--user|--proxy-user)"
+            r"(?:\\{0,7}[\"']?[ \t\0,=]{1,8}+\\{0,7}[\"']?|)[^\s\0\"':%]{1,200}+[:%](?P<d>[^\s\0\"']{1,400}+)"
+            r"|\bxfreerdp\b[^\n]{0,400}?/p:(?P<f>[^\s\0\"']{1,400}+)",
+        ),
+        is_secret,
+    ),
+    Rule(
+        Family.SECRET,
+        "password",
+        TRIGGER,
+        re.compile(r"(?<![\w-])--?(?:[a-z]+-){0,3}(?:" + KEYS + r")[a-z-]{0,12}+" + _GAP + _WORD, _I),
+        is_secret,
+    ),
+    Rule(
+        Family.SECRET,
+        "password",
+        TRIGGER,
+        re.compile(
+            r"(?:"
+            + KEYS
+            + r")"
+            + SUFFIX
+            + r"\\{0,7}[\"'](?:[ \t]{0,8},[ \t]{0,8}\\{0,7}[\"']?value\\{0,7}[\"']?[ \t]{0,8}[:=][ \t]{0,8}"
+            r"|[ \t]{1,8}value[ \t]{0,4}=[ \t]{0,4})(?:" + QUOTED + r"|" + BARE + r")",
+            _I,
+        ),
+        is_secret,
+    ),
+    Rule(
+        Family.SECRET,
+        "password",
+        TRIGGER,
+        re.compile(
+            r"(?:"
+            + KEYS
+            + r")"
+            + SUFFIX
+            + r"(?:\\{0,7}[\"'])?(?:[ \t][^<>\n]{0,200}+)?>(?:\s{0,40}+<(?:string|value|data)>)?"
+            r"\s{0,40}+(?:<!\[CDATA\[)?(?P<v>[^<>\]]{1,4000}+)(?=<|\]\]>|\Z)",
+            _I,
+        ),
+        is_secret,
+    ),
+    Rule(
+        Family.SECRET,
+        "password",
+        TRIGGER,
+        re.compile(
+            r"(?:^|(?<=\0))[ \t]{0,40}+(?:export[ \t]+|set[ \t]+|- )?[\w.-]{0,60}?(?:"
+            + KEYS
+            + r")"
+            + SUFFIX
+            + SEPARATOR
+            + r"(?![\"'\\>])"
+            + REST_OF_LINE,
+            _IM,
+        ),
+        is_secret,
+    ),
+    Rule(
+        Family.SECRET,
+        "password",
+        TRIGGER,
+        re.compile(
+            r"(?:"
+            + KEYS
+            + r")"
+            + SUFFIX
+            + r"(?:\\{0,7}[\"'])?(?:\])?"
+            + SEPARATOR
+            + r"(?:"
+            + QUOTED
+            + r"|"
+            + BARE
+            + r")",
+            _I,
+        ),
+        is_secret,
+    ),
+    Rule(
+        Family.SECRET,
+        "password",
+        TRIGGER,
+        re.compile(
+            r"(?:password|passwd|passphrase|passcode|contrase(?:ñ|n)a|clave|secret|pin)[ \t]{1,4}+"
+            r"(?:(?:is|es|was|era|to|with|con)[ \t]{1,4}+)?"
+            r"(?:\\{0,7}[\"'](?P<q>[^\"'\\\n]{1,400}+)\\{0,7}[\"']|(?:(?<=is )|(?<=es )|(?<=to )|(?<=was ))(?P<w>(?=[^\s\0]{0,60}?[\d!@#$%^&*+=?])[^\s\0]{3,400}+))",
+            _I,
+        ),
+        is_secret,
+    ),
+    Rule(
+        Family.SECRET,
+        "password",
+        r":[0-9*]+:|]:[0-9]+\s",
+        re.compile(
+            r"^[\w.*-]{1,200}+:(?:\d{2,5}|\*):[\w.*-]{1,100}+:[\w.*@-]{1,100}+:(?P<a>[^\s\0:]{1,400}+)$"
+            r"|^\[?[\w.-]{1,200}+\]?(?::\d{2,5})?[ \t]{1,20}+[\w.@+-]{1,200}+:(?P<b>[^\s\0:/\d][^\s\0]{0,400}+)$",
+            re.MULTILINE,
+        ),
+    ),
+    Rule(
+        Family.SECRET,
+        "key",
+        r"[a-z0-9+/]{60}",
+        re.compile(r"(?<![A-Za-z0-9+/_.-])[A-Za-z0-9+/]{60,}+={0,2}+(?![A-Za-z0-9_-])"),
+        _upper_and_digit,
+    ),
+)
+
+STRONG: frozenset[str] = frozenset({"auth-header", "userinfo", "otp", "jwt", "token", "hash"})
+"""Kinds whose shape alone proves them; looked for in base64-decoded windows as well."""
