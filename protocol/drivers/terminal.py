@@ -99,7 +99,7 @@ class _Worded(click.Command):
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         option = super().get_help_option(ctx)
         if option is not None:
-            option.help = "option.help"
+            option.help = _words("option.help")
         return option
 
 

@@ -1,0 +1,112 @@
+"""Opening a session: ask, wait for the user, verify, hand over to a holder process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from protocol.api import Leg, SessionEnd, SessionGranted, SessionRequest, SessionView, TicketDetail
+from protocol.documents import Consent, Grant
+from protocol.dsse import seal
+from protocol.envelope import Envelope
+from protocol.errors import Code, RelevoError
+from protocol.scopes import Scope
+from protocol.sshkeys import PublicKey
+from protocol.wire import Wire
+from technician.grants import new_grant, verify_consent
+from technician.login import Api
+
+_POLL_S = 25
+_STILL_WAITING = (Code.TIMEOUT,)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A consented session, verified; the leg is ready to be joined."""
+
+    grant: Grant
+    grant_envelope: Envelope
+    consent: Consent
+    consent_envelope: Envelope
+    machine: PublicKey
+    leg: Leg
+
+
+class _Nothing(Wire, frozen=True):
+    """An empty JSON object."""
+
+
+def ask_for_session(
+    api: Api,
+    ticket: str,
+    *,
+    scopes: tuple[Scope, ...],
+    minutes: int,
+    reason: str,
+    wait_s: int,
+    waiting: Callable[[], None],
+) -> Opened:
+    """Ask the broker and the user; returns once the user agreed.
+
+    Args:
+        wait_s: how long the user has to answer, seconds.
+        waiting: called every now and then while nobody has answered.
+
+    Raises:
+        RelevoError: the broker's refusal; ``agent-offline``; ``consent-denied``; ``consent-timeout``;
+            what ``verify_consent`` finds. The request is withdrawn when we stop waiting.
+    """
+    detail = api.get_json(f"/v1/tickets/{quote(ticket, safe='')}", TicketDetail)
+    organisation = api.repository().refresh(datetime.now(UTC))
+    signer = api.signer()
+    grant = new_grant(
+        org=api.config.org,
+        ticket=detail.ticket,
+        technician=api.config.technician,
+        key=signer.public_key,
+        scopes=scopes,
+        reason=reason,
+        minutes=minutes,
+        wait_s=wait_s,
+        now=datetime.now(UTC),
+    )
+    asked = seal(grant, signer)
+    api.post_json("/v1/sessions", SessionRequest(grant=asked), SessionView)
+    try:
+        granted = _wait_for_consent(api, grant.grant, wait_s, waiting)
+    except (RelevoError, KeyboardInterrupt) as error:
+        _withdraw(api, grant.grant, error)
+        raise
+    verified, consent, machine = verify_consent(asked, granted, organisation)
+    leg = api.post_json(f"/v1/sessions/{grant.grant}/legs", _Nothing(), Leg)
+    return Opened(verified, granted.grant, consent, granted.consent, machine, leg)
+
+
+def _wait_for_consent(api: Api, grant: str, wait_s: int, waiting: Callable[[], None]) -> SessionGranted:
+    deadline = time.monotonic() + wait_s
+    while True:
+        left = max(0, deadline - time.monotonic())
+        step = max(1, min(_POLL_S, round(left)))
+        try:
+            return api.get_json(
+                f"/v1/sessions/{grant}/consent?wait={step}", SessionGranted, deadline_s=step + 10
+            )
+        except RelevoError as error:
+            if error.code not in _STILL_WAITING:
+                raise
+        waiting()
+        if time.monotonic() >= deadline:
+            raise RelevoError(Code.CONSENT_TIMEOUT, grant)
+
+
+def _withdraw(api: Api, grant: str, error: BaseException) -> None:
+    """Nobody should be asked on behalf of somebody who no longer waits."""
+    if isinstance(error, RelevoError) and error.code not in (Code.CONSENT_TIMEOUT, Code.UNREACHABLE):
+        return
+    try:
+        api.post_json(f"/v1/sessions/{grant}/end", SessionEnd(reason="not waited for"), SessionView)
+    except RelevoError as problem:
+        error.add_note(f"and could not be withdrawn: {problem}")
