@@ -1,0 +1,138 @@
+"""The broker as a running whole: made from its data folder, kept going, taken down in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import structlog
+
+from broker import publishing, setup
+from broker.config import VERSION, Config
+from broker.context import Broker
+from broker.keys import load_identity
+from broker.metrics import Metrics
+from broker.organisation import OrganisationState
+from broker.presence import Links
+from broker.repository import Repository
+from broker.store import schema
+from broker.store.engine import Store, Tx
+from protocol.api import PairRequest
+from protocol.audit import Action, Actor, ActorKind, AuditRecord
+from protocol.drivers.files import read_file
+from protocol.drivers.locks import locked
+from protocol.errors import Code, RelevoError
+from protocol.wire import facts, from_json
+
+_log = structlog.get_logger("broker")
+_LOCK_S = 5.0
+_MAX_PAIR = 128 << 20
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def running(config: Config, clock: Callable[[], datetime] = utc_now) -> AsyncIterator[Broker]:
+    """The broker of ``config``, its store verified and its organisation loaded, until the block ends.
+
+    Raises:
+        RelevoError: ``timeout`` when another process runs on the same data; ``conflict`` when the
+            schema is not current; ``not-found``, ``malformed`` or a verification code when keys or
+            the stored repository are damaged; ``cannot-record`` when the database cannot be read.
+    """
+    with locked(config.data / "lock", _LOCK_S):
+        identity = load_identity(config)
+        if schema.version(config.database_url) is None:
+            schema.upgrade(config.database_url)
+        schema.require_current(config.database_url)
+        store = Store(config.database_url, identity.log, clock)
+        await store.start()
+        broker = Broker(
+            config=config,
+            identity=identity,
+            clock=clock,
+            store=store,
+            organisation=OrganisationState(),
+            repository=Repository(config.repository, identity),
+            presence=Links(),
+            metrics=Metrics(),
+        )
+        try:
+            await _start(broker)
+            yield broker
+        finally:
+            await _record(broker, Action.BROKER_STOPPED)
+            await store.close()
+
+
+async def _start(broker: Broker) -> None:
+    _gauges(broker)
+    if broker.store.degraded:
+        _log.critical("log-degraded", why=broker.store.degraded)
+    await _record(broker, Action.BROKER_STARTED)
+    await publishing.load_organisation(broker)
+    await _keep_pairing_secret(broker)
+    await _take_incoming(broker)
+
+
+def _gauges(broker: Broker) -> None:
+    store, metrics = broker.store, broker.metrics
+    metrics.gauge("relevo_log_entries", "Entries in the audit log", lambda: store.log_size)
+    metrics.gauge("relevo_agents_online", "Agents with a control link", broker.presence.count)
+    metrics.gauge("relevo_degraded", "1 while every change is refused", lambda: bool(store.degraded))
+
+
+async def _record(broker: Broker, action: Action) -> None:
+    """Starting and stopping are recorded; a broker that cannot record still serves what it can."""
+    record = AuditRecord(
+        at=broker.clock(),
+        actor=Actor(kind=ActorKind.BROKER, id="broker"),
+        action=action,
+        facts=facts(version=VERSION),
+    )
+    try:
+        await broker.store.write(lambda tx: tx.audit(record))
+    except RelevoError as error:
+        _log.error("not-recorded", action=action.value, code=error.code.value, detail=error.detail)
+
+
+async def _keep_pairing_secret(broker: Broker) -> None:
+    """The secret that ``init`` made, by its hash, unless the database has one."""
+    if broker.organisation.current is not None or broker.store.degraded:
+        return
+    try:
+        pairing = setup.read_pairing(broker.config)
+    except RelevoError as error:
+        _log.warning("no-pairing-secret", code=error.code.value)
+        return
+
+    def unit(tx: Tx) -> None:
+        publishing.set_pairing_secret(tx.conn, pairing.secret)
+
+    try:
+        await broker.store.write(unit)
+    except RelevoError as error:
+        _log.error("pairing-secret-not-kept", code=error.code.value)
+
+
+async def _take_incoming(broker: Broker) -> None:
+    """What ``relevo org connect DIR`` left for us, by the same path as ``POST /v1/org/pair``.
+
+    A file that is refused is set aside under another name, and the broker starts without it.
+    """
+    path = broker.config.incoming_pair
+    if not path.exists():
+        return
+    try:
+        request = from_json(await asyncio.to_thread(read_file, path, _MAX_PAIR), PairRequest)
+        await publishing.pair(broker, request)
+    except RelevoError as error:
+        _log.error("incoming-pairing-refused", code=error.code.value, detail=error.detail)
+        if error.code is not Code.CANNOT_RECORD:
+            path.replace(path.with_name("pair.json.refused"))
+        return
+    path.unlink()

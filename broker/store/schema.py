@@ -1,0 +1,72 @@
+"""The schema's versions (alembic). Every table that exists is imported here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, MetaData
+
+from broker.store import session_tables, tables, ticket_tables
+from broker.store.databases import make_engine
+from protocol.errors import Code, RelevoError
+
+METADATA: MetaData = tables.metadata
+MODULES = (tables, ticket_tables, session_tables)
+"""Imported for the tables that they add to ``METADATA``."""
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def head() -> str:
+    """The newest schema version that this program knows."""
+    found = ScriptDirectory.from_config(_config()).get_current_head()
+    if found is None:
+        raise RelevoError(Code.INTERNAL, "no migrations in this installation")
+    return found
+
+
+def upgrade(url: str) -> tuple[str | None, str]:
+    """Bring the database to the newest schema; the versions before and after.
+
+    Raises:
+        RelevoError: ``cannot-record``; ``usage`` for a database this version does not know.
+    """
+    engine = make_engine(url, writer=True)
+    try:
+        with engine.begin() as conn:
+            before = _version(conn)
+            config = _config()
+            config.attributes["connection"] = conn
+            command.upgrade(config, "head")
+        return before, head()
+    finally:
+        engine.dispose()
+
+
+def version(url: str) -> str | None:
+    """The database's schema version; None when it is empty or not there."""
+    engine = make_engine(url, writer=False)
+    try:
+        with engine.begin() as conn:
+            return _version(conn)
+    finally:
+        engine.dispose()
+
+
+def require_current(url: str) -> None:
+    """Raises RelevoError: ``conflict`` when ``relevo-broker migrate`` has to run first."""
+    found = version(url)
+    if found != head():
+        raise RelevoError(Code.CONFLICT, f"schema {found or 'none'}, needed {head()}: relevo-broker migrate")
+
+
+def _version(conn: Connection) -> str | None:
+    return MigrationContext.configure(conn).get_current_revision()
