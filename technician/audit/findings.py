@@ -47,7 +47,8 @@ class Notice(enum.StrEnum):
     GAP_BY_ERASURE = "gap-by-erasure"
     UNKNOWN_EVIDENCE = "unknown-evidence"
     CACHE_DAMAGED = "cache-damaged"
-    NO_HISTORY = "no-history"
+    HASHES_ONLY = "hashes-only"
+    UNATTRIBUTED = "unattributed"
     FIRST_SIGHT = "first-sight"
 
 

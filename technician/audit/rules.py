@@ -102,6 +102,7 @@ class LogRules:
         self._entries = 0
         self._erased = 0
         self._first_erased: int | None = None
+        self._unattributed = 0
 
     def check(self, entry: AuditEntryView) -> Judged:
         """What is wrong with this entry (or, for journals, with one before it)."""
@@ -140,6 +141,7 @@ class LogRules:
             Remark(notice=Notice.ERASED, count=self._erased, first_index=self._first_erased),
             Remark(notice=Notice.GAP_BY_ERASURE, count=self._chains.gaps_by_erasure),
             Remark(notice=Notice.UNKNOWN_EVIDENCE, count=self._evidence.unknown),
+            Remark(notice=Notice.UNATTRIBUTED, count=self._unattributed),
         )
         return tuple(remark for remark in found if remark.count)
 
@@ -164,7 +166,7 @@ class LogRules:
                 finding = self._evidence.check(index, record, envelope)
             if finding:
                 break
-        return self._forgiven(finding) or self._order(index, record.action, record.grant)
+        return self._forgiven(finding) or self._order(index, record)
 
     def _presence(self, index: int, record: AuditRecord, envelopes: Sequence[Envelope]) -> Finding | None:
         present = [envelope.payload_type for envelope in envelopes]
@@ -182,14 +184,18 @@ class LogRules:
             return Finding(
                 index, Fault.EVIDENCE_MISMATCH, f"journal of {entry.agent} number {entry.sequence}"
             )
+        claims = entry.grant is not None and record.grant is None
+        self._unattributed += claims and entry.action in _NEED_CONSENT
         return None
 
-    def _order(self, index: int, action: Action, grant: str | None) -> Finding | None:
-        if action not in _NEED_CONSENT or grant is None or self._erased:
+    def _order(self, index: int, record: AuditRecord) -> Finding | None:
+        """The grant is the record's: what a machine says of a session that is not its own counts
+        as a claim, and the broker files it under no session."""
+        if record.action not in _NEED_CONSENT or record.grant is None or self._erased:
             return None
-        if self._evidence.has_consent(grant):
+        if self._evidence.has_consent(record.grant):
             return None
-        return Finding(index, Fault.SESSION_WITHOUT_CONSENT, grant)
+        return Finding(index, Fault.SESSION_WITHOUT_CONSENT, record.grant)
 
     def _forgiven(self, finding: Finding | None) -> Finding | None:
         """What may rest on a record that was lawfully erased is no proof of anything wrong."""

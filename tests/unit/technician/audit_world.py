@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from protocol import checkpoint
+from protocol import checkpoint, tiles
 from protocol.api import AuditEntries, AuditEntryView
 from protocol.audit import Action, Actor, ActorKind, AuditRecord, leaf_data
 from protocol.checkpoint import Checkpoint
@@ -23,7 +23,7 @@ from protocol.documents import (
 from protocol.dsse import seal
 from protocol.envelope import Envelope
 from protocol.ids import agent_id
-from protocol.merkle import Frontier, leaf_hash
+from protocol.merkle import Frontier, Tree, leaf_hash
 from protocol.organisation import (
     DEFAULT_POLICY,
     BrokerKeys,
@@ -204,8 +204,18 @@ class Served:
         ]
         return AuditEntries(entries=tuple(found[: self._page]), size=len(self._rows))
 
-    def checkpoints(self) -> list[str]:
-        return self._notes()
+    def checkpoint_after(self, size: int) -> str | None:
+        larger = [note for note in self._notes() if size_of(note) > size]
+        return min(larger, key=size_of, default=None)
+
+    def leaf_tile(self, number: int, width: int) -> bytes:
+        return tiles.content(
+            tiles.Tile(0, number, width), Tree(leaf_hash(row.leaf) for row in self._rows).node_at
+        )
+
+
+def size_of(note: str) -> int:
+    return int(note.split("\n")[1])
 
 
 def entry(index: int, record: AuditRecord) -> AuditEntryView:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from protocol.api import AuditEntries
 from protocol.audit import Action, Actor, ActorKind
 from protocol.dsse import seal
 from protocol.errors import Code, RelevoError
@@ -224,6 +225,50 @@ def test_entries_with_skipped_indexes_are_named(tmp_path: Path) -> None:
     note = log.signed()
     served = Served(log, note=note, rows=[*log.rows[:4], *log.rows[5:], log.rows[-1]])
     assert wrong(check(log, tmp_path, served)) == (4, Fault.NOT_CONTIGUOUS)
+
+
+class Blinkered(Served):
+    """What a technician without the auditor's role is served: entries of tickets, hashes of all."""
+
+    def entries(self, start: int, count: int) -> AuditEntries:
+        rows = [row for row in self._rows if row.index >= start and decoded(row).ticket is not None]
+        return AuditEntries(entries=tuple(rows[: self._page]), size=len(self._rows))
+
+
+def test_who_sees_only_tickets_verifies_all_hashes_and_what_is_shown(tmp_path: Path) -> None:
+    log, machine, at = a_log()
+    session(log, machine, number=2)
+
+    def limited(served: Served) -> Verdict:
+        return verifying.verify(served, organisation(), Memory(tmp_path), NOW, sees_all=False)
+
+    verdict = limited(Blinkered(log))
+    assert verdict.ok, verdict
+    assert Notice.HASHES_ONLY in [remark.notice for remark in verdict.warnings]
+    shown = [row for row in log.rows if decoded(row).ticket]
+    assert verdict.counts.entries == len(shown)
+    note, rows = log.signed(), list(log.rows)
+    rows[at["ticket"]] = entry(at["ticket"], decoded(rows[at["closed"]]))
+    broken = Blinkered(log, note=note, rows=rows)
+    tile = Blinkered(log, note=note).leaf_tile
+    broken.leaf_tile = tile  # type: ignore[method-assign]
+    assert wrong(limited(broken)) == (at["ticket"], Fault.PROOF_MISMATCH)
+    log.change(0, action=Action.BROKER_STOPPED)
+    assert wrong(limited(Blinkered(log))) == (0, Fault.LEAF_CHANGED)
+
+
+def test_a_claim_of_a_machine_about_a_session_that_is_not_its_own_harms_nobody(tmp_path: Path) -> None:
+    log, _, _ = a_log()
+    other = Machine(6)
+    log.add(
+        Action.FIX_DONE,
+        other.journal(Action.FIX_DONE, log.at, grant="f" * 32),
+        actor=Actor(kind=ActorKind.AGENT, id=other.id),
+        agent=other.id,
+    )
+    verdict = check(log, tmp_path)
+    assert verdict.ok
+    assert Notice.UNATTRIBUTED in [remark.notice for remark in verdict.warnings]
 
 
 def test_a_checkpoint_by_another_key_is_refused(tmp_path: Path) -> None:
