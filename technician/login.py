@@ -10,7 +10,14 @@ from typing import TypeVar
 from protocol import dsse
 from protocol.api import Login, LoginChallenge, LoginRequest
 from protocol.documents import PROTOCOL_VERSION, LoginProof
-from protocol.drivers.http import DEADLINE_S, MAX_ANSWER, BrokerHttp, Response, fetch_certificate_sha256
+from protocol.drivers.http import (
+    DEADLINE_S,
+    MAX_ANSWER,
+    BrokerHttp,
+    Response,
+    fetch_certificate_sha256,
+    wss,
+)
 from protocol.drivers.repository import Repository
 from protocol.errors import Code, RelevoError
 from protocol.organisation import BrokerKeys, Organisation, Technician, require_active_key
@@ -41,15 +48,15 @@ def login(home: Path, url: str, key: str, root_sha256: str, *, language: str | N
     http = BrokerHttp(url, seen)
     try:
         organisation = homes.repository(home, http, root_sha256).refresh(_now())
-        broker = require_certificate(organisation, seen)
+        require_certificate(organisation, seen)
         signer = load_signer(key)
         person = organisation.roster.holder_of(signer.public_key)
         require_active_key(organisation, person, signer.public_key)
-        answer = prove(http, organisation.roster.org, person, signer, seen)
+        answer = prove(http, organisation.roster.org, person, signer, seen, _now())
     finally:
         http.close()
     config = HomeConfig(
-        url=broker.url,
+        url=wss(url),
         org=organisation.roster.org,
         root_sha256=root_sha256,
         tls_sha256=seen,
@@ -92,7 +99,9 @@ def require_certificate(organisation: Organisation, tls_sha256: str) -> BrokerKe
     return broker
 
 
-def prove(http: BrokerHttp, org: str, person: Technician, signer: Signer, tls_sha256: str) -> Login:
+def prove(
+    http: BrokerHttp, org: str, person: Technician, signer: Signer, tls_sha256: str, now: datetime
+) -> Login:
     """Answer the broker's challenge with a signature bound to its certificate.
 
     Raises:
@@ -107,7 +116,7 @@ def prove(http: BrokerHttp, org: str, person: Technician, signer: Signer, tls_sh
         technician=person.id,
         nonce=challenge.nonce,
         tls_sha256=tls_sha256,
-        at=_now(),
+        at=now,
     )
     request = LoginRequest(key=signer.public_key.text, proof=dsse.seal(proof, signer))
     return http.post_json("/v1/auth/login", request, Login)
@@ -175,7 +184,7 @@ class Api:
         signer = self.signer()
         person = organisation.roster.technician(self.config.technician)
         require_active_key(organisation, person, signer.public_key)
-        answer = prove(self.http, self.config.org, person, signer, self.config.tls_sha256)
+        answer = prove(self.http, self.config.org, person, signer, self.config.tls_sha256, _now())
         homes.save_login(self.home, answer)
         self.http.token = answer.token
         return answer

@@ -82,6 +82,11 @@ def address(url: str) -> Address:
     return Address(parts.hostname, port or _PORT)
 
 
+def wss(url: str) -> str:
+    """``url`` in the form that configurations and rosters keep: ``wss://HOST:PORT``."""
+    return "wss://" + address(url).https.removeprefix("https://")
+
+
 class BrokerHttp:
     """The broker's HTTP API at ``url``.
 
@@ -124,7 +129,7 @@ class BrokerHttp:
                 self.address.https + path,
                 body=body,
                 headers=sent,
-                timeout=urllib3.Timeout(connect=min(CONNECT_S, deadline_s), read=deadline_s),
+                timeout=urllib3.Timeout(connect=min(CONNECT_S, deadline_s), total=deadline_s),
                 retries=False,
                 redirect=False,
                 preload_content=False,

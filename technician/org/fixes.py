@@ -180,6 +180,20 @@ def _sign_role(folder: OrgFolder, state: OrgState, risk: Risk, now: datetime) ->
     return True
 
 
+def valid_roles(folder: OrgFolder, state: OrgState, now: datetime) -> tuple[Risk, ...]:
+    """The risks whose signed metadata holds today, by the people who may sign today."""
+    good = []
+    for role in layout.FIX_ROLES:
+        path = folder.metadata / f"{role.risk}.json"
+        if path.exists():
+            content = read_file(path)
+            if not missing_signatures(content, role.risk, state.signers) and not read_role(
+                content
+            ).signed.is_expired(now):
+                good.append(role.risk)
+    return tuple(good)
+
+
 def _names_exactly(content: bytes, wanted: dict[str, bytes], now: datetime) -> bool:
     signed = read_role(content).signed
     fresh = signed.expires > now + RENEW_BEFORE

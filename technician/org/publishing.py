@@ -23,8 +23,9 @@ from protocol.sshkeys import PublicKey
 from protocol.wire import from_json, to_json
 from technician import home as homes
 from technician.home import HomeConfig
-from technician.login import client
-from technician.org.fixes import sign_roles
+from technician.keys import load_signer
+from technician.login import prove
+from technician.org.fixes import sign_roles, valid_roles
 from technician.org.initialise import ROOT_KEY, TARGETS_KEY
 from technician.org.keys import load_key, tuf_key
 from technician.org.signing import make_root, make_targets, read_role
@@ -32,6 +33,7 @@ from technician.org.state import OrgFolder, OrgState
 
 UPLOAD_S = 120.0
 _MAX_PAIRING = 64 << 10
+_MAX_CERTIFICATES = 4
 
 
 class Outcome(NamedTuple):
@@ -60,18 +62,15 @@ def publish(home: Path, now: datetime) -> Outcome:
         if state.roster.broker is None:
             raise RelevoError(Code.NOT_CONNECTED, "run `relevo org connect` first")
         state, waiting = _sign(folder, state, now)
-        api = client(home)
-        try:
-            publication = _publication(folder, state, state.uploaded_root + 1)
-            published = api.post_json("/v1/org/publish", publication, Published, deadline_s=UPLOAD_S)
-        finally:
-            api.close()
-        _require_same_org(published, state)
+        published = _upload(home, state, _publication(folder, state, state.uploaded_root + 1, now), now)
         return Outcome(_uploaded(folder, state, waiting), published, waiting)
 
 
 def connect(home: Path, where: str, now: datetime) -> Outcome:
     """Pair with a broker: put its keys into root and roster, publish everything, set up ``home``.
+
+    A broker that is paired with this organisation already gets a normal publication instead, so this also
+    carries a renewed certificate or log key into the roster.
 
     Args:
         where: the broker's data folder, or the ``https://…#pairing=…`` line that its ``init`` printed.
@@ -85,12 +84,17 @@ def connect(home: Path, where: str, now: datetime) -> Outcome:
     with folder.editing():
         state = _with_broker(folder, folder.load(), pairing, now)
         state, waiting = _sign(folder, state, now)
-        request = PairRequest(secret=pairing.secret, publication=_publication(folder, state, 1))
-        published = _pair(pairing, request, data)
-        if published is not None:
-            _require_same_org(published, state)
         homes.save_config(home, _admin_config(home, state, pairing))
         homes.forget_login(home)
+        request = PairRequest(secret=pairing.secret, publication=_publication(folder, state, 1, now))
+        try:
+            published = _pair(pairing, request, data)
+        except RelevoError as error:
+            if error.code is not Code.TOKEN_USED:
+                raise
+            published = _upload(home, state, request.publication, now)
+        if published is not None:
+            _require_same_org(published, state)
         return Outcome(_uploaded(folder, state, waiting), published, waiting)
 
 
@@ -131,9 +135,12 @@ def _checked(pairing: Pairing) -> Pairing:
 
 def _with_broker(folder: OrgFolder, state: OrgState, pairing: Pairing, now: datetime) -> OrgState:
     """The draft with the broker in its roster, and a new root if the broker's TUF keys are new."""
+    before = state.roster.broker
+    known = before.tls_sha256 if before and before.issuer_key == pairing.issuer_key else ()
     broker = BrokerKeys(
         url=pairing.url,
-        tls_sha256=(pairing.tls_sha256,),
+        # Certificates of the same broker before stay good for a while, so that its change cuts nobody off.
+        tls_sha256=tuple(dict.fromkeys((pairing.tls_sha256, *known)))[:_MAX_CERTIFICATES],
         issuer_key=pairing.issuer_key,
         log_key=pairing.log_key,
     )
@@ -175,18 +182,18 @@ def _documents(state: OrgState) -> dict[str, bytes]:
     }
 
 
-def _publication(folder: OrgFolder, state: OrgState, first_root: int) -> Publication:
-    """Roots from ``first_root`` on, and the current state of everything else."""
+def _publication(folder: OrgFolder, state: OrgState, first_root: int, now: datetime) -> Publication:
+    """Roots from ``first_root`` on, and the current state of everything else.
+
+    A role that its signers must sign again is left out: the broker keeps what it has of it.
+    """
     files = [
         RepositoryFile(path=f"metadata/{n}.root.json", content=read_file(folder.metadata / f"{n}.root.json"))
         for n in range(first_root, state.root_version + 1)
     ]
     content = _documents(state)
-    for role in ("targets", *(role.risk.value for role in layout.FIX_ROLES)):
-        path = folder.metadata / f"{role}.json"
-        if not path.exists():
-            continue
-        signed = read_file(path)
+    for role in ("targets", *valid_roles(folder, state, now)):
+        signed = read_file(folder.metadata / f"{role}.json")
         metadata = read_role(signed).signed
         files.append(RepositoryFile(path=f"metadata/{metadata.version}.{role}.json", content=signed))
         for name, info in metadata.targets.items():
@@ -194,6 +201,25 @@ def _publication(folder: OrgFolder, state: OrgState, first_root: int) -> Publica
             prefixed = layout.hash_prefixed(name, info.hashes["sha256"])
             files.append(RepositoryFile(path=f"targets/{prefixed}", content=data))
     return Publication(files=tuple(files))
+
+
+def _upload(home: Path, state: OrgState, publication: Publication, now: datetime) -> Published:
+    """Log in as the administrator and upload. The draft, not the served roster, says who the broker is."""
+    broker = state.roster.broker
+    if broker is None:
+        raise RelevoError(Code.NOT_CONNECTED, "run `relevo org connect` first")
+    config = homes.load_config(home)
+    http = BrokerHttp(broker.url, broker.tls_sha256[0])
+    try:
+        person = state.roster.technician(config.technician)
+        login = prove(http, state.org, person, load_signer(config.key), broker.tls_sha256[0], now)
+        homes.save_login(home, login)
+        http.token = login.token
+        published = http.post_json("/v1/org/publish", publication, Published, deadline_s=UPLOAD_S)
+    finally:
+        http.close()
+    _require_same_org(published, state)
+    return published
 
 
 def _pair(pairing: Pairing, request: PairRequest, data: Path | None) -> Published | None:

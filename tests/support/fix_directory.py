@@ -34,11 +34,11 @@ run = ["step.py", "apply"]
 
 
 def fix_directory(
-    folder: Path, *, id: str = "sample", version: int = 1, risk: str = "low", body: str = "1\n"
+    folder: Path, *, name: str = "sample", version: int = 1, risk: str = "low", body: str = "1\n"
 ) -> Path:
     """``folder/<id>-<version>-<risk>`` with a manifest and one payload file."""
-    where = folder / f"{id}-{version}-{risk}"
+    where = folder / f"{name}-{version}-{risk}"
     where.mkdir(parents=True, exist_ok=True)
-    (where / "manifest.toml").write_text(_TOML.format(id=id, version=version, risk=risk))
+    (where / "manifest.toml").write_text(_TOML.format(id=name, version=version, risk=risk))
     (where / "step.py").write_text(body)
     return where

@@ -13,15 +13,6 @@ import time_machine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from securesystemslib.signer import CryptoSigner
-from tests.support.fix_directory import fix_directory
-from tests.support.tuf_broker import (
-    MINUTE,
-    NOW,
-    FolderBroker,
-    organisation,
-    republish,
-    rewrite_role,
-)
 from tuf.api.exceptions import DownloadHTTPError
 from tuf.api.metadata import Metadata, TargetFile, Targets
 from tuf.ngclient import FetcherInterface, Updater
@@ -37,6 +28,14 @@ from technician.org import fixes, people, proposals
 from technician.org.keys import load_key, make_ssh_key
 from technician.org.signing import make_targets
 from technician.org.state import OrgFolder
+from tests.support.fix_directory import fix_directory
+from tests.support.tuf_broker import (
+    MINUTE,
+    NOW,
+    organisation,
+    republish,
+    rewrite_role,
+)
 
 
 class World:
