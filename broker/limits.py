@@ -6,8 +6,8 @@ import ipaddress
 from collections import OrderedDict
 from typing import NamedTuple
 
-BURST = 30.0
-PER_SECOND = 0.5
+BURST = 100.0
+PER_SECOND = 1.0
 MAX_SOURCES = 10_000
 
 
