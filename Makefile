@@ -17,7 +17,7 @@ system:
 	bash .ci/system-packages
 
 demo: system install
-	$(BIN)/python -m benchmarks.demo
+	$(BIN)/python -m tests.demo
 
 test: system install
 	bash .ci/test
