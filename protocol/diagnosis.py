@@ -31,6 +31,10 @@ class FactClass(enum.StrEnum):
     PERSON = "person"
     NETWORK = "network"
     BUSINESS = "business"
+    TEXT = "text"
+    """Free words, such as a log message, that may hold any of the above: each part by its own class."""
+    PATH = "path"
+    """A path: folders of the system are technical, what people named is theirs."""
 
 
 class Status(enum.StrEnum):

@@ -102,9 +102,16 @@ class _Redaction:
             return value
         known = self._seen.get((cls, value))
         if known is None:
-            known = self._redactor.value(value, RedactionClass(cls.value))[:_MAX_CELL]
+            known = self._redacted(value, cls)[:_MAX_CELL]
             self._seen[cls, value] = known
         return known
+
+    def _redacted(self, value: str, cls: FactClass) -> str:
+        if cls is FactClass.TEXT:
+            return self._redactor.text(value)
+        if cls is FactClass.PATH:
+            return self._redactor.name(value)
+        return str(self._redactor.value(value, RedactionClass(cls.value)))
 
     def note(self, text: str) -> str:
         return self._redactor.text(text)[:_MAX_NOTE] if text else text

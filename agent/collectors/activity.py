@@ -18,7 +18,6 @@ _TOP = 15
 _MAX_PROCESSES = 20_000
 _HELD_BYTES = 1 << 20
 """Deleted files smaller than this do not explain a full disk."""
-_USERS_FOLDERS = ("/home/", "/root/", "/media/", "/mnt/", "/Users/", "/run/user/")
 
 
 @dataclass
@@ -80,7 +79,7 @@ def processes(context: Context) -> Output:
             ),
             table(
                 "deleted_held",
-                ("pid", "name", "size_bytes", "path", ("user_path", FactClass.BUSINESS)),
+                ("pid", "name", "size_bytes", ("path", FactClass.PATH)),
                 held,
                 limit=50,
             ),
@@ -125,10 +124,10 @@ def _row(one: _Seen) -> tuple[Cell, ...]:
 def _scan() -> dict[int, _Seen]:
     found: dict[int, _Seen] = {}
     wanted = ["name", "username", "status", "ppid", "memory_info", "num_threads", "create_time", "cpu_times"]
-    own = os.getpid()
+    own = _own_family()
     for process in psutil.process_iter(wanted):
         info = process.info
-        if process.pid == own or info["status"] is None:
+        if process.pid in own or info["status"] is None:
             continue
         if len(found) >= _MAX_PROCESSES:
             break
@@ -147,6 +146,12 @@ def _scan() -> dict[int, _Seen]:
     return found
 
 
+def _own_family() -> set[int]:
+    """The collectors that run beside this one and what they started: looking is not the machine's load."""
+    host = psutil.Process(os.getppid())
+    return {process.pid for process in host.children(recursive=True)}
+
+
 def _sample(seen: dict[int, _Seen]) -> None:
     """CPU use of each over a short while, percent of one CPU."""
     began = time.monotonic()
@@ -160,13 +165,13 @@ def _sample(seen: dict[int, _Seen]) -> None:
         one.cpu_percent = round(100 * max(0.0, times.user + times.system - one.cpu_s) / seconds, 1)
 
 
-def _descriptors(seen: dict[int, _Seen]) -> tuple[int, list[tuple[int, str, int, str, str]]]:
+def _descriptors(seen: dict[int, _Seen]) -> tuple[int, list[tuple[int, str, int, str]]]:
     """Count everybody's descriptors; how many could not be looked at, and deleted files still open.
 
     Follows proc(5): a deleted file's link ends in " (deleted)", and stat through it gives its size.
     """
     unseen = 0
-    held: dict[tuple[int, int], tuple[int, str, int, str, str]] = {}
+    held: dict[tuple[int, int], tuple[int, str, int, str]] = {}
     for pid, one in seen.items():
         try:
             entries = os.listdir(f"/proc/{pid}/fd")  # noqa: PTH208 - names only, for every process
@@ -180,8 +185,7 @@ def _descriptors(seen: dict[int, _Seen]) -> tuple[int, list[tuple[int, str, int,
             found = _deleted(f"/proc/{pid}/fd/{entry}")
             if found is not None:
                 key, size, path = found
-                private = path.startswith(_USERS_FOLDERS)
-                held.setdefault(key, (pid, one.name, size, "" if private else path, path if private else ""))
+                held.setdefault(key, (pid, one.name, size, path))
     return unseen, sorted(held.values(), key=lambda row: -row[2])
 
 

@@ -58,7 +58,13 @@ def certificates(context: Context) -> Output:
         tables=(
             table(
                 "certificates",
-                ("path", ("subject", FactClass.NETWORK), "days_left", "not_after_unix_s", "self_signed"),
+                (
+                    ("path", FactClass.PATH),
+                    ("subject", FactClass.NETWORK),
+                    "days_left",
+                    "not_after_unix_s",
+                    "self_signed",
+                ),
                 sorted(rows, key=_left),
             ),
         ),

@@ -17,6 +17,8 @@ _KIB = 1024
 def cpu(context: Context) -> Output:
     """Use over a quarter of a second, load, and pressure (``/proc/pressure``: time that tasks waited)."""
     times = psutil.cpu_times_percent(interval=_SAMPLE_S)
+    # Collectors run at low priority, all at the same time: what is "nice" is mostly their own work.
+    nice, iowait = getattr(times, "nice", 0.0), getattr(times, "iowait", 0.0)
     one, five, fifteen = os.getloadavg()
     frequency = psutil.cpu_freq()
     info = (context.read("/proc/cpuinfo", 256 << 10) or "").splitlines()
@@ -27,10 +29,11 @@ def cpu(context: Context) -> Output:
             fact("physical_count", psutil.cpu_count(logical=False)),
             fact("model", model[:200]),
             fact("frequency_mhz", round(frequency.current, 1) if frequency else None),
-            fact("used_percent", round(100.0 - times.idle - getattr(times, "iowait", 0.0), 1)),
+            fact("used_percent", round(max(0.0, 100.0 - times.idle - iowait - nice), 1)),
+            fact("nice_percent", nice),
             fact("user_percent", times.user),
             fact("system_percent", times.system),
-            fact("iowait_percent", getattr(times, "iowait", None)),
+            fact("iowait_percent", iowait),
             fact("steal_percent", getattr(times, "steal", None)),
             fact("load_1m", round(one, 2)),
             fact("load_5m", round(five, 2)),

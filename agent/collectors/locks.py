@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from agent.collectors.base import Context
-from protocol.diagnosis import Cell, Output, fact, table
+from protocol.diagnosis import Cell, FactClass, Output, fact, table
 
 _PLACES = (
     ("/run/lock", "*"),
@@ -55,7 +55,16 @@ def locks(context: Context) -> Output:
         tables=(
             table(
                 "locks",
-                ("path", "kind", "age_s", "owner_pid", "owner_alive", "owner_name", "held", "stale"),
+                (
+                    ("path", FactClass.PATH),
+                    "kind",
+                    "age_s",
+                    "owner_pid",
+                    "owner_alive",
+                    "owner_name",
+                    "held",
+                    "stale",
+                ),
                 sorted(rows, key=lambda row: not row[7]),
             ),
         ),

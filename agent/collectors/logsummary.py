@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agent.collectors.base import Context, NotApplicable
-from protocol.diagnosis import Output, Status, fact, table
+from protocol.diagnosis import FactClass, Output, Status, fact, table
 
 WINDOW_S = 3_600
 _FILES = (
@@ -97,13 +97,13 @@ def logs_summary(context: Context) -> Output:
         tables=(
             table(
                 "repeated",
-                ("priority", "source", "count", "message"),
+                ("priority", ("source", FactClass.TEXT), "count", ("message", FactClass.TEXT)),
                 (
                     (PRIORITIES[priority], source, count, text)
                     for (priority, source, text), count in repeated.most_common(_TOP)
                 ),
             ),
-            table("error_sources", ("source", "count"), sources.most_common(_TOP)),
+            table("error_sources", (("source", FactClass.TEXT), "count"), sources.most_common(_TOP)),
         ),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from agent import services
 from agent.collectors.base import Context, NotApplicable
 from agent.services import State
-from protocol.diagnosis import Output, Status, fact, table
+from protocol.diagnosis import FactClass, Output, Status, fact, table
 from protocol.errors import RelevoError
 
 
@@ -37,7 +37,7 @@ def services_(context: Context) -> Output:
         tables=(
             table(
                 "services",
-                ("name", "manager", "state", "enabled", "pid", "restart_count", "detail"),
+                ("name", "manager", "state", "enabled", "pid", "restart_count", ("detail", FactClass.TEXT)),
                 (
                     (
                         service.name,

@@ -139,7 +139,8 @@ def _needed_names(context: Context) -> list[str]:
     names = [socket.gethostname(), context.settings.broker_host]
     sources = [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*.[ls]*"))[:20]]
     for source in sources:
-        words = (context.read(source, 64 << 10) or "").split()
+        lines = (context.read(source, 64 << 10) or "").splitlines()
+        words = " ".join(line for line in lines if not line.lstrip().startswith("#")).split()
         names += [urlsplit(word).hostname or "" for word in words if word.startswith(("http://", "https://"))]
     return [name for name in dict.fromkeys(names) if name and not _is_address(name)][:_MAX_NAMES]
 

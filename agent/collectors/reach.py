@@ -78,7 +78,10 @@ def _broker(context: Context) -> tuple[NamedFact, ...]:
     """Facts about the way to the broker; the first step that fails is named by ``broker_error``."""
     settings = context.settings
     began = time.monotonic()
-    found = [fact("broker", f"{settings.broker_host}:{settings.broker_port}", FactClass.NETWORK)]
+    found = [
+        fact("broker_host", settings.broker_host, FactClass.NETWORK),
+        fact("broker_port", settings.broker_port),
+    ]
     try:
         plain = socket.create_connection((settings.broker_host, settings.broker_port), timeout=_CONNECT_S)
     except OSError as error:

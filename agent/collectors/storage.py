@@ -12,7 +12,7 @@ import psutil
 
 from agent.collectors.base import Context, NotApplicable
 from agent.collectors.load import pressure
-from protocol.diagnosis import Output, Status, fact, table
+from protocol.diagnosis import FactClass, Output, Status, fact, table
 
 _PSEUDO = frozenset(
     [
@@ -84,8 +84,8 @@ def disks(context: Context) -> Output:
             table(
                 "file_systems",
                 (
-                    "mount_point",
-                    "device",
+                    ("mount_point", FactClass.PATH),
+                    ("device", FactClass.TEXT),
                     "type",
                     "total_bytes",
                     "available_bytes",
@@ -102,7 +102,7 @@ def disks(context: Context) -> Output:
             ),
             table(
                 "missing_mounts",
-                ("mount_point", "device", "type"),
+                (("mount_point", FactClass.PATH), ("device", FactClass.TEXT), "type"),
                 ((mount.point, mount.device, mount.kind) for mount in missing),
             ),
         ),
