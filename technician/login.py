@@ -22,16 +22,12 @@ from protocol.drivers.repository import Repository
 from protocol.errors import Code, RelevoError
 from protocol.organisation import BrokerKeys, Organisation, Technician, require_active_key
 from protocol.sshkeys import Signer
-from protocol.wire import Wire, from_json, to_json
+from protocol.wire import from_json, to_json
 from technician import home as homes
 from technician.home import HomeConfig
 from technician.keys import load_signer
 
 W = TypeVar("W")
-
-
-class _Nothing(Wire, frozen=True):
-    """An empty JSON object."""
 
 
 def login(home: Path, url: str, key: str, root_sha256: str, *, language: str | None = None) -> Login:
@@ -107,7 +103,7 @@ def prove(
     Raises:
         RelevoError: ``identity-mismatch`` when the broker speaks for another organisation, or its refusal.
     """
-    challenge = http.post_json("/v1/auth/challenge", _Nothing(), LoginChallenge)
+    challenge = from_json(http.request("POST", "/v1/auth/challenge", b"").body, LoginChallenge)
     if challenge.org != org:
         raise RelevoError(Code.IDENTITY_MISMATCH, f"the broker serves {challenge.org}")
     proof = LoginProof(
