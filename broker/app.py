@@ -22,6 +22,9 @@ from protocol.wire import Wire, from_json
 
 _log = structlog.get_logger("broker.app")
 
+_EMPTY = b"{}"
+"""What clients that always send JSON send to a route that takes nothing."""
+
 
 def make_app(broker: Broker, rows: Sequence[Row] = ROUTES) -> ASGIApp:
     """The broker's whole HTTP and WebSocket interface."""
@@ -112,11 +115,15 @@ async def _body(request: Request, row: Http) -> Wire | None:
         async with asyncio.timeout(row.body_deadline_s):
             async for piece in request.stream():
                 data += piece
-                if len(data) > (row.max_body if row.takes else 0):
+                if len(data) > (row.max_body if row.takes else len(_EMPTY)):
                     raise RelevoError(Code.TOO_LARGE, f"more than {row.max_body} bytes of body")
     except TimeoutError as error:
         raise RelevoError(Code.TIMEOUT, "the request's body came too slowly") from error
-    return from_json(bytes(data), row.takes) if row.takes else None
+    if row.takes:
+        return from_json(bytes(data), row.takes)
+    if data not in (b"", _EMPTY):
+        raise RelevoError(Code.TOO_LARGE, "this route takes no body")
+    return None
 
 
 async def _close(

@@ -5,26 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from broker.config import Config
+from broker.doorstep import Doorstep
 from broker.keys import Identity
 from broker.limits import SourceLimiter
 from broker.metrics import Metrics
 from broker.nonces import Nonces
 from broker.organisation import OrganisationState
+from broker.presence import Links
+from broker.relay import Relay
+from broker.sessions.live import LiveSessions
 from broker.store.engine import Store
 
 if TYPE_CHECKING:
     from broker.repository import Repository
-
-
-class Presence(Protocol):
-    """Which agents have a control link right now."""
-
-    def online(self, agent: str) -> bool: ...
-
-    def count(self) -> int: ...
 
 
 class Drain:
@@ -51,8 +47,12 @@ class Broker:
     store: Store
     organisation: OrganisationState
     repository: Repository
-    presence: Presence
+    presence: Links
+    """Which agents have a control link right now."""
     metrics: Metrics
     nonces: Nonces = field(default_factory=Nonces)
     limiter: SourceLimiter = field(default_factory=SourceLimiter)
     drain: Drain = field(default_factory=Drain)
+    sessions: LiveSessions = field(default_factory=LiveSessions)
+    relay: Relay = field(default_factory=Relay)
+    doorstep: Doorstep = field(default_factory=Doorstep)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from broker import agents, audit_api, auth, enrolment, health, organisation_api
 from broker.calls import ADMIN, MEMBER, Http, Open, Row
+from broker.support_routes import SUPPORT_ROUTES
 from protocol import api
 from protocol.audit import Action
 from protocol.organisation import Technician
@@ -94,4 +95,5 @@ ROUTES: tuple[Row, ...] = (
         gives=api.AuditEntries,
         query=("start", "count", "ticket"),
     ),
+    *SUPPORT_ROUTES,
 )

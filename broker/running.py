@@ -17,6 +17,7 @@ from broker.metrics import Metrics
 from broker.organisation import OrganisationState
 from broker.presence import Links
 from broker.repository import Repository
+from broker.sessions.keeper import keeping
 from broker.store import schema
 from broker.store.engine import Store, Tx
 from protocol.api import PairRequest
@@ -63,7 +64,8 @@ async def running(config: Config, clock: Callable[[], datetime] = utc_now) -> As
         )
         try:
             await _start(broker)
-            yield broker
+            async with keeping(broker):
+                yield broker
         finally:
             await _record(broker, Action.BROKER_STOPPED)
             await store.close()

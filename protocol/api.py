@@ -237,6 +237,10 @@ class SessionGranted(Wire, frozen=True):
     consent: Envelope
 
 
+class LegRequest(Wire, frozen=True):
+    """Body of ``POST /v1/sessions/{grant}/legs``: nothing is to be chosen."""
+
+
 class Leg(Wire, frozen=True):
     """Answer of ``POST /v1/sessions/{grant}/legs``: open the relay with this one-time token."""
 

@@ -53,6 +53,9 @@ class LiveSessions:
     def count(self) -> int:
         return len(self._live)
 
+    def any_of(self, agent: str) -> bool:
+        return any(live.agent == agent for live in self._live.values())
+
     def put(self, live: Live) -> None:
         """A session that is new, or has new deadlines; whoever waits for it looks again."""
         self._live[live.grant] = live
