@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
 
 from protocol.api import Login
 from protocol.drivers.files import read_file, write_private
 from protocol.drivers.http import BrokerHttp
-from protocol.drivers.repository import Repository
-from protocol.drivers.sources import from_broker
 from protocol.errors import Code, RelevoError
 from protocol.ids import OrgId
 from protocol.wire import Name, Sha256, Wire, from_json, to_json
+
+if TYPE_CHECKING:
+    from protocol.drivers.repository import Repository  # imports tuf, which most commands do not need
 
 _CONFIG = "config.json"
 _LOGIN = "login.json"
@@ -68,4 +69,7 @@ def forget_login(home: Path) -> None:
 
 def repository(home: Path, http: BrokerHttp, root_sha256: str) -> Repository:
     """The home's copy of the organisation repository, read from the broker."""
+    from protocol.drivers.repository import Repository
+    from protocol.drivers.sources import from_broker
+
     return Repository(home / "repository", root_sha256, from_broker(http))

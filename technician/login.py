@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from protocol import dsse
 from protocol.api import Login, LoginChallenge, LoginRequest
@@ -18,7 +18,6 @@ from protocol.drivers.http import (
     fetch_certificate_sha256,
     wss,
 )
-from protocol.drivers.repository import Repository
 from protocol.errors import Code, RelevoError
 from protocol.organisation import BrokerKeys, Organisation, Technician, require_active_key
 from protocol.sshkeys import Signer
@@ -26,6 +25,9 @@ from protocol.wire import from_json, to_json
 from technician import home as homes
 from technician.home import HomeConfig
 from technician.keys import load_signer
+
+if TYPE_CHECKING:
+    from protocol.drivers.repository import Repository  # imports tuf, which most commands do not need
 
 W = TypeVar("W")
 

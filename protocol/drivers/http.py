@@ -8,10 +8,10 @@ and the host name decide.
 from __future__ import annotations
 
 import hashlib
+import os
 import socket
 import ssl
 import time
-import urllib.request
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -166,7 +166,6 @@ def _pool(where: Address, tls_sha256: str | None) -> urllib3.PoolManager:
     if tls_sha256 is not None:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE  # the fingerprint below is what is checked
-    proxy = urllib.request.getproxies().get("https")
     common = {
         "num_pools": 1,
         "maxsize": 4,
@@ -175,9 +174,19 @@ def _pool(where: Address, tls_sha256: str | None) -> urllib3.PoolManager:
         "cert_reqs": "CERT_REQUIRED" if tls_sha256 is None else "CERT_NONE",
         "assert_fingerprint": tls_sha256,
     }
-    if proxy and not urllib.request.proxy_bypass(where.host):
+    proxy = _proxy(where.host)
+    if proxy:
         return urllib3.ProxyManager(proxy, **common)  # type: ignore[arg-type]
     return urllib3.PoolManager(**common)  # type: ignore[arg-type]
+
+
+def _proxy(host: str) -> str | None:
+    """The proxy that the environment names for ``host``; the system's own settings are not asked."""
+    if not {"https_proxy", "HTTPS_PROXY"} & os.environ.keys():
+        return None
+    from urllib.request import getproxies_environment, proxy_bypass
+
+    return None if proxy_bypass(host) else getproxies_environment().get("https")
 
 
 def _accepted(answer: urllib3.BaseHTTPResponse, ends: float, limit: int) -> Response:

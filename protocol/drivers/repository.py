@@ -79,10 +79,16 @@ class Repository:
         Raises:
             RelevoError: ``signature-invalid``, ``rollback``, ``document-expired``, ``hash-mismatch``,
                 ``stale-trust`` (the clock was set back, or the broker's is ahead), ``identity-mismatch``
-                (another organisation's roster), ``malformed``, or the source's own error
+                (another organisation's roster), ``not-connected`` (the source has no organisation, or
+                lacks a file of it), ``malformed``, or the source's own error
                 (``unreachable``, ``timeout``, …). What was verified before stays in ``organisation``.
         """
-        return self._run(now, self._fetch).organisation
+        try:
+            return self._run(now, self._fetch).organisation
+        except RelevoError as error:
+            if error.code is Code.NOT_FOUND:
+                raise RelevoError(Code.NOT_CONNECTED, f"no organisation is served: {error.detail}") from error
+            raise
 
     def load(self, now: datetime) -> Organisation:
         """Verify the local copy again at ``now`` and give what it says; nothing is fetched.

@@ -153,6 +153,11 @@ def test_the_local_copy_can_be_verified_again_without_any_source(world: World) -
     assert world.new_client("client").load(NOW + MINUTE) == online
 
 
+def test_a_source_that_has_no_organisation_is_said_to_have_none(tmp_path: Path) -> None:
+    client = Repository(tmp_path / "c", "0" * 64, sources.from_folder(tmp_path))
+    assert code_of(client.refresh, NOW) is Code.NOT_CONNECTED
+
+
 def test_before_anything_was_verified_there_is_nothing_to_load(world: World) -> None:
     assert code_of(world.client.load, NOW) is Code.STALE_TRUST
     assert code_of(world.client.fixes) is Code.STALE_TRUST
