@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -167,3 +168,17 @@ def _hosts() -> Iterable[str]:
     for name in dict.fromkeys(seen):
         if name and not name.lower().startswith(("localhost", "ip6-")):
             yield name
+
+
+def requester_here() -> str | None:
+    """Login of the person whose agent this is: R2 may see that person's own identifiers. None where
+    the agent runs as a service account."""
+    if os.name != "posix":
+        return None
+    import pwd
+
+    uid = os.getuid()
+    try:
+        return pwd.getpwuid(uid).pw_name if FIRST_PERSON_UID <= uid < _NOBODY_UID else None
+    except KeyError:
+        return None

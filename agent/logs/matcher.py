@@ -1,0 +1,70 @@
+"""Which lines of a block of log are wanted: a literal by ``bytes.find``, anything else by RE2."""
+
+from __future__ import annotations
+
+import re
+
+import re2
+
+from protocol.errors import Code, RelevoError
+
+_SPECIAL = re.compile(r"[\\.^$|?*+()\[\]{}]")
+_PSEUDONYM = re.compile(r"(?:user|name|mail|host|dom|net6?|mac|ssid|serial|phone|file)-|<secret|<masked")
+_MAX_MEMORY = 16 << 20
+
+
+class Matcher:
+    """A wanted pattern over lines.
+
+    ``find`` looks at raw bytes and is only a filter: whoever redacts a line then asks ``shows``
+    whether what is left still matches. Otherwise counting matches would tell what was removed.
+
+    Args:
+        pattern: RE2 expression, applied line by line; None wants every line.
+
+    Raises:
+        RelevoError: ``parameter-invalid`` when it is no RE2 expression or too large.
+    """
+
+    def __init__(self, pattern: str | None) -> None:
+        self._literal: bytes | None = None
+        self._raw: re2._Regexp | None = None
+        self._clean: re2._Regexp | None = None
+        self.every = pattern is None or pattern == ""
+        if pattern is None or self.every:
+            return
+        options = re2.Options()
+        options.never_nl = True
+        options.never_capture = True
+        options.log_errors = False
+        options.max_mem = _MAX_MEMORY
+        try:
+            self._clean = re2.compile(f"(?m){pattern}", options)
+            # A pseudonym is not in the file: such a pattern can only be tried on redacted lines.
+            self.every = bool(_PSEUDONYM.search(pattern))
+            if not _SPECIAL.search(pattern):
+                self._literal = pattern.encode()
+            elif not self.every:
+                options.encoding = re2.Options.Encoding.UTF8
+                self._raw = re2.compile(f"(?m){pattern}".encode(), options)
+        except re2.error as error:
+            raise RelevoError(Code.PARAMETER_INVALID, f"pattern: {error.args[0]!r}"[:200]) from error
+
+    @property
+    def filters(self) -> bool:
+        """Whether lines can be refused by ``shows``."""
+        return self._clean is not None
+
+    def find(self, block: bytes, start: int) -> int:
+        """Offset of the next match at or after ``start`` (the start of a line), or -1."""
+        if self.every:
+            return start if start < len(block) else -1
+        if self._literal is not None:
+            return block.find(self._literal, start)
+        assert self._raw is not None  # noqa: S101 - one of the three, see __init__
+        found = self._raw.search(block, start)
+        return found.start() if found else -1
+
+    def shows(self, text: str) -> bool:
+        """Whether the redacted line still matches."""
+        return self._clean is None or self._clean.search(text) is not None
