@@ -64,6 +64,7 @@ class _Said(NamedTuple):
 
 _DONE: dict[Action, _Said] = {
     Action.HELP_ASKED: _Said(Part.DECIDED, "asked"),
+    Action.SESSION_SHOWN: _Said(Part.DECIDED, "shown"),
     Action.CONSENT_GIVEN: _Said(Part.DECIDED, "allowed", ("scopes", "until")),
     Action.CONSENT_DENIED: _Said(Part.REFUSED, "denied"),
     Action.CONSENT_WITHDRAWN: _Said(Part.REFUSED, "withdrawn"),
@@ -118,8 +119,8 @@ def grant_view(grant: Grant, technician: str, organisation: str, customer: str) 
 def make_receipt(entries: Sequence[JournalEntry], grant: ReceiptGrant | None = None) -> Receipt:
     """The receipt of one session from its journal entries, in sequence order.
 
-    What ``grant`` leaves open is taken from the entry of the consent, which the agent wrote from
-    the verified grant itself.
+    What ``grant`` leaves open is taken from the entries of the request and the consent, which the
+    agent wrote from the verified grant itself.
     """
     view = _completed(grant or ReceiptGrant(), entries)
     opened = [entry.at for entry in entries if entry.action is Action.AGENT_SESSION_OPENED]
@@ -134,8 +135,10 @@ def make_receipt(entries: Sequence[JournalEntry], grant: ReceiptGrant | None = N
 
 
 def _completed(grant: ReceiptGrant, entries: Sequence[JournalEntry]) -> ReceiptGrant:
-    consent = next((entry for entry in entries if entry.action is Action.CONSENT_GIVEN), None)
-    said = _facts(consent.facts) if consent else {}
+    said: dict[str, str] = {}
+    for entry in entries:
+        if entry.action in (Action.SESSION_SHOWN, Action.CONSENT_GIVEN):
+            said |= _facts(entry.facts)
     return ReceiptGrant(
         ticket=grant.ticket or next((entry.ticket for entry in entries if entry.ticket), None),
         technician=grant.technician or said.get("technician_name") or said.get("technician"),

@@ -19,6 +19,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "receipt.part.refused": ("What was refused", "Lo que se rechazó"),
     # What the user and the machine decided.
     "receipt.asked": ("You asked for help.", "Usted pidió ayuda."),
+    "receipt.shown": ("You were shown what they asked for.", "Se le mostró lo que pedían."),
     "receipt.allowed": (
         "You allowed them to {scopes}, until {until}.",
         "Usted les permitió {scopes}, hasta las {until}.",

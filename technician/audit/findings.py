@@ -49,6 +49,7 @@ class Notice(enum.StrEnum):
     CACHE_DAMAGED = "cache-damaged"
     HASHES_ONLY = "hashes-only"
     UNATTRIBUTED = "unattributed"
+    MAYBE_INCOMPLETE = "maybe-incomplete"
     FIRST_SIGHT = "first-sight"
 
 

@@ -2,7 +2,7 @@
 
 ``checkpoint`` is the last note that verified, ``leaves`` the Merkle leaf hashes below it (32 bytes
 each, append-only) so that the first changed entry can be named, ``known.json`` the keys of rosters
-seen so far.
+seen so far, ``organisation.json`` the roster at the last verification.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from protocol.checkpoint import Checkpoint, parse
 from protocol.drivers.files import private_folder, read_file, write_private
 from protocol.errors import Code, RelevoError
 from protocol.merkle import HASH_SIZE, root_of
+from protocol.organisation import Organisation
 from protocol.wire import from_json, to_json
 from technician.audit.keys import KnownKeys
 
@@ -38,6 +39,7 @@ class Memory:
         self._checkpoint = folder / "checkpoint"
         self._leaves = folder / "leaves"
         self._known = folder / "known.json"
+        self._organisation = folder / "organisation.json"
 
     def load(self) -> Remembered:
         """The last verified checkpoint and its leaves.
@@ -86,6 +88,15 @@ class Memory:
 
     def save_known(self, known: KnownKeys) -> None:
         write_private(self._known, to_json(known))
+
+    def organisation(self) -> Organisation | None:
+        """What the verified repository said at the last verification: enough to judge the past
+        where the repository itself is out of reach and its copy too old to act upon."""
+        found = self._read(self._organisation)
+        return from_json(found, Organisation) if found is not None else None
+
+    def save_organisation(self, organisation: Organisation) -> None:
+        write_private(self._organisation, to_json(organisation))
 
     def note(self) -> str | None:
         found = self._read(self._checkpoint)

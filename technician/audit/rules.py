@@ -37,6 +37,7 @@ _REFUSALS = frozenset(
 
 AGENT_ACTIONS = frozenset(
     {
+        Action.SESSION_SHOWN,
         Action.CONSENT_GIVEN,
         Action.CONSENT_DENIED,
         Action.CONSENT_WITHDRAWN,
@@ -65,16 +66,28 @@ AGENT_ACTIONS = frozenset(
 )
 """Only an agent can have done these, so only its signed journal entry shows them."""
 
-_NEED_CONSENT = AGENT_ACTIONS - {
-    Action.CONSENT_GIVEN,
-    Action.CONSENT_DENIED,
-    Action.CONSENT_WITHDRAWN,
-    Action.FLOOR_CHANGED,
-    Action.AGENT_SESSION_ENDED,
-    Action.AGENT_REFUSED,
-    Action.HELP_ASKED,
-    Action.FIX_INTERRUPTED,
-} | {Action.SESSION_OPENED}
+_NEED_CONSENT = frozenset(
+    {
+        Action.SESSION_OPENED,
+        Action.AGENT_SESSION_OPENED,
+        Action.DIAGNOSE_STARTED,
+        Action.DIAGNOSE_DONE,
+        Action.LOGS_STARTED,
+        Action.LOGS_DONE,
+        Action.SCREENSHOT_STARTED,
+        Action.SCREENSHOT_DONE,
+        Action.FILES_OPENED,
+        Action.FILE_READ,
+        Action.FILE_WRITTEN,
+        Action.FIX_PLANNED,
+        Action.FIX_STARTED,
+        Action.FIX_STEP,
+        Action.FIX_DONE,
+        Action.FIX_UNDO_STARTED,
+        Action.FIX_UNDONE,
+    }
+)
+"""Nothing of this may stand in the log before the consent to its session."""
 
 
 class Judged(NamedTuple):

@@ -61,6 +61,7 @@ def verify(
     if finding is None:
         memory.save(note, bytes(read.leaves), len(remembered.leaves))
         memory.save_known(known)
+        memory.save_organisation(organisation)
     return Verdict(
         ok=finding is None,
         size=head.size,

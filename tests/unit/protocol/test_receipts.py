@@ -101,13 +101,20 @@ def test_the_receipt_says_in_english_who_saw_ran_changed_and_refused_what() -> N
 
 def test_the_receipt_says_the_same_in_spanish() -> None:
     said = text("es")
-    assert "Quién       Ana Ruiz (Ayuda S.L.)" in said
+    assert "Quién   Ana Ruiz (Ayuda S.L.)" in said
     assert "hasta las 10:30." in said
     assert (
         "la reparación «Limpiar la caché» (clean-cache, versión 2). Resultado: funcionó y se comprobó."
         in said
     )
     assert "usted no lo había permitido" in said
+
+
+def test_a_refused_request_still_says_who_asked() -> None:
+    shown = (Action.SESSION_SHOWN, {"technician": "ana", "reason": "no imprime"})
+    said = text("en", entries(shown, (Action.CONSENT_DENIED, {"code": "consent-denied"})))
+    assert "Who     ana\n" in said
+    assert "You were shown what they asked for." in said
 
 
 def test_a_request_that_nobody_answered_is_not_called_a_refusal_by_the_user() -> None:

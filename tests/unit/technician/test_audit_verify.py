@@ -72,6 +72,7 @@ def test_an_honest_log_verifies_and_is_remembered(tmp_path: Path) -> None:
         "checkpoint": "0o600",
         "leaves": "0o600",
         "known.json": "0o600",
+        "organisation.json": "0o600",
     }
     assert (folder / "leaves").stat().st_size == 32 * len(log.rows)
 

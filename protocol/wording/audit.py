@@ -1,0 +1,339 @@
+"""Words of `relevo audit`: commands, verdicts, and one sentence for each recorded action."""
+
+from __future__ import annotations
+
+TABLE: dict[str, tuple[str, str]] = {
+    "audit": (
+        "The audit log: verify it without trusting the broker, read it, take it along.",
+        "El registro de auditoría: verificarlo sin fiarse del servidor, leerlo, llevárselo.",
+    ),
+    "audit.verify": (
+        "Verify the whole log, or an exported file, with this client's own keys and memory.",
+        "Verificar todo el registro, o un archivo exportado, con las claves y la memoria de este cliente.",
+    ),
+    "audit.verify.example": ("relevo audit verify", "relevo audit verify"),
+    "audit.show": (
+        "What happened on a ticket, in plain words, each entry checked.",
+        "Qué pasó en un tique, en palabras sencillas, con cada entrada comprobada.",
+    ),
+    "audit.show.example": ("relevo audit show T-1", "relevo audit show T-1"),
+    "audit.export": (
+        "Write a ticket's entries with their proofs to one file that can be checked offline.",
+        "Guardar las entradas de un tique con sus pruebas en un archivo que se comprueba sin red.",
+    ),
+    "audit.export.example": (
+        "relevo audit export T-1 -o t1.json",
+        "relevo audit export T-1 -o t1.json",
+    ),
+    "option.audit-ticket": (
+        "Also count this ticket's entries.",
+        "Contar también las entradas de este tique.",
+    ),
+    "option.audit-file": (
+        "Check this exported file instead of the broker's log; needs no network.",
+        "Comprobar este archivo exportado en vez del registro del servidor; no necesita red.",
+    ),
+    "option.audit-output": ("File to write.", "Archivo que se escribirá."),
+    "audit.reading": ("reading the log", "leyendo el registro"),
+    "audit.offline": (
+        "The broker cannot be reached; the roster of the last verification is used.",
+        "No se puede contactar con el servidor; se usa la lista de personas de la última verificación.",
+    ),
+    "audit.ok": (
+        "The log verifies: {size} entries, root {root}.",
+        "El registro se verifica: {size} entradas, raíz {root}.",
+    ),
+    "audit.ok.file": (
+        "The file verifies: {entries} entries of a log of {size}, root {root}.",
+        "El archivo se verifica: {entries} entradas de un registro de {size}, raíz {root}.",
+    ),
+    "audit.bad": (
+        "The log does not verify. First bad entry: {index}. {fault}",
+        "El registro no se verifica. Primera entrada incorrecta: {index}. {fault}",
+    ),
+    "audit.reason": ("Detail: {reason}", "Detalle: {reason}"),
+    "audit.counts": (
+        "Checked: {journal_entries} journal entries of {agents} machines, {grants} grants, {consents} consents, {enrolments} enrolments.",
+        "Comprobado: {journal_entries} entradas de diario de {agents} equipos, {grants} permisos de sesión, {consents} consentimientos, {enrolments} altas de equipos.",
+    ),
+    "audit.of-ticket": ("Entries of {ticket}: {count}.", "Entradas de {ticket}: {count}."),
+    "audit.exported": ("{count} entries written to {file}.", "{count} entradas guardadas en {file}."),
+    "audit.index": ("entry", "entrada"),
+    "audit.time": ("time", "hora"),
+    "audit.standing": ("proof", "prueba"),
+    "audit.what": ("what happened", "qué pasó"),
+    "audit.none": ("The log has no entries of this ticket.", "El registro no tiene entradas de este tique."),
+    "audit.erased": (
+        "[Erased. Its place in the log is proven.]",
+        "[Borrada. Su lugar en el registro está probado.]",
+    ),
+    "audit.unreadable": ("[Not readable.]", "[No se puede leer.]"),
+    "audit.standing.proven": ("proven", "probada"),
+    "audit.standing.new": ("new", "nueva"),
+    "audit.standing.bad": ("BAD", "MALA"),
+    # Who.
+    "audit.actor.agent": ("the machine {id}", "el equipo {id}"),
+    "audit.actor.user": ("the user of {id}", "el usuario de {id}"),
+    "audit.actor.broker": ("the broker", "el servidor"),
+    "audit.actor.unknown": ("somebody who claims to be {id}", "alguien que dice ser {id}"),
+    # What cannot be right.
+    "audit.fault.truncated": (
+        "The broker signed more entries than it serves.",
+        "El servidor firmó más entradas de las que entrega.",
+    ),
+    "audit.fault.not-contiguous": (
+        "Another entry stands in its place: one is missing, repeated or moved.",
+        "En su lugar hay otra entrada: falta una, está repetida o se ha movido.",
+    ),
+    "audit.fault.malformed": ("It is no entry at all.", "No es una entrada."),
+    "audit.fault.record-changed": (
+        "Its text was changed after it was written.",
+        "Su texto se cambió después de escribirse.",
+    ),
+    "audit.fault.leaf-changed": (
+        "It is not the entry that this client verified before.",
+        "No es la entrada que este cliente verificó antes.",
+    ),
+    "audit.fault.root-mismatch": (
+        "The entries are not those that the broker signed.",
+        "Las entradas no son las que firmó el servidor.",
+    ),
+    "audit.fault.fork": (
+        "The broker shows another history than the one it signed before.",
+        "El servidor muestra una historia distinta de la que firmó antes.",
+    ),
+    "audit.fault.shrunk": (
+        "The log is shorter than it was.",
+        "El registro es más corto que antes.",
+    ),
+    "audit.fault.back-dated": (
+        "It is dated before the entries that stand in front of it.",
+        "Tiene una fecha anterior a la de las entradas que la preceden.",
+    ),
+    "audit.fault.future-dated": ("It is dated in the future.", "Tiene una fecha futura."),
+    "audit.fault.unproven": (
+        "The signed document that would prove it is missing.",
+        "Falta el documento firmado que la probaría.",
+    ),
+    "audit.fault.evidence-mismatch": (
+        "Its signed document says something else.",
+        "Su documento firmado dice otra cosa.",
+    ),
+    "audit.fault.journal-signature": (
+        "The machine did not sign this.",
+        "El equipo no firmó esto.",
+    ),
+    "audit.fault.journal-gap": (
+        "Entries of the machine's journal are missing before it.",
+        "Antes de ella faltan entradas del diario del equipo.",
+    ),
+    "audit.fault.journal-repeated": (
+        "An entry of the machine's journal is repeated.",
+        "Se repite una entrada del diario del equipo.",
+    ),
+    "audit.fault.journal-chain": (
+        "It does not follow the machine's previous entry.",
+        "No sigue a la entrada anterior del equipo.",
+    ),
+    "audit.fault.grant-signature": (
+        "The session's grant was not signed by the technician and the broker's issuer.",
+        "El permiso de la sesión no está firmado por el técnico y el emisor del servidor.",
+    ),
+    "audit.fault.grant-repeated": (
+        "The session's grant was used before.",
+        "El permiso de la sesión ya se había usado.",
+    ),
+    "audit.fault.consent-signature": (
+        "The consent was not signed by that machine.",
+        "El consentimiento no está firmado por ese equipo.",
+    ),
+    "audit.fault.consent-without-grant": (
+        "The consent belongs to no grant in front of it.",
+        "El consentimiento no corresponde a ningún permiso anterior.",
+    ),
+    "audit.fault.consent-too-wide": (
+        "The consent gives more than was asked for.",
+        "El consentimiento da más de lo que se pidió.",
+    ),
+    "audit.fault.consent-late": (
+        "The consent was given too late.",
+        "El consentimiento se dio demasiado tarde.",
+    ),
+    "audit.fault.session-without-consent": (
+        "The user had not consented to this session.",
+        "El usuario no había consentido esta sesión.",
+    ),
+    "audit.fault.token-signature": (
+        "The machine's enrolment token was not signed by an administrator, or had expired.",
+        "El testigo de alta del equipo no está firmado por un administrador, o había caducado.",
+    ),
+    "audit.fault.token-reused": (
+        "The enrolment token was used before.",
+        "El testigo de alta ya se había usado.",
+    ),
+    "audit.fault.document-signature": (
+        "A signed document in it does not verify.",
+        "Un documento firmado que contiene no se verifica.",
+    ),
+    "audit.fault.proof-mismatch": (
+        "It is not in the signed tree at this place.",
+        "No está en este lugar del árbol firmado.",
+    ),
+    # What an auditor should know.
+    "audit.notice.erased": (
+        "{count} records were erased; their places are proven. The first is entry {first}.",
+        "Se han borrado {count} textos; sus lugares están probados. El primero es la entrada {first}.",
+    ),
+    "audit.notice.gap-by-erasure": (
+        "{count} gaps in machines' journals fall on erased records.",
+        "{count} huecos en los diarios de los equipos caen en textos borrados.",
+    ),
+    "audit.notice.unknown-evidence": (
+        "{count} signed documents are of a kind that this version does not know.",
+        "{count} documentos firmados son de un tipo que esta versión no conoce.",
+    ),
+    "audit.notice.cache-damaged": (
+        "This client's own list of entries was damaged; it was made anew.",
+        "La lista de entradas de este cliente estaba dañada; se ha rehecho.",
+    ),
+    "audit.notice.first-sight": (
+        "This client saw the log for the first time: earlier history has only the broker's word.",
+        "Este cliente ve el registro por primera vez: de lo anterior solo responde el servidor.",
+    ),
+    "audit.notice.hashes-only": (
+        "You may read some tickets' entries only: the others were checked by their hashes.",
+        "Solo puede leer las entradas de algunos tiques: las demás se comprobaron por sus resúmenes.",
+    ),
+    "audit.notice.unattributed": (
+        "{count} acts of machines name a session that is not theirs.",
+        "{count} actos de equipos nombran una sesión que no es suya.",
+    ),
+    "audit.notice.maybe-incomplete": (
+        "A file shows what it holds; whether more was written only the whole log shows.",
+        "Un archivo prueba lo que contiene; si se escribió más, solo lo muestra el registro completo.",
+    ),
+    # One sentence for each action.
+    "audit.action.broker.started": ("The broker started.", "El servidor arrancó."),
+    "audit.action.broker.stopped": ("The broker stopped.", "El servidor se detuvo."),
+    "audit.action.org.paired": (
+        "{who} paired the broker with the organisation.",
+        "{who} vinculó el servidor con la organización.",
+    ),
+    "audit.action.org.published": (
+        "{who} published changes of the organisation.",
+        "{who} publicó cambios de la organización.",
+    ),
+    "audit.action.login": ("{who} logged in.", "{who} inició sesión."),
+    "audit.action.login.refused": ("A login by {who} was refused.", "Se rechazó el acceso de {who}."),
+    "audit.action.agent.enrolled": ("{who} was enrolled.", "Se dio de alta {who}."),
+    "audit.action.agent.enrolment-refused": (
+        "An enrolment by {who} was refused.",
+        "Se rechazó un alta de {who}.",
+    ),
+    "audit.action.agent.link-refused": (
+        "A connection of {who} was refused.",
+        "Se rechazó una conexión de {who}.",
+    ),
+    "audit.action.ticket.created": ("{who} opened the ticket.", "{who} abrió el tique."),
+    "audit.action.ticket.changed": ("{who} changed the ticket.", "{who} cambió el tique."),
+    "audit.action.ticket.note": ("{who} wrote an internal note.", "{who} escribió una nota interna."),
+    "audit.action.ticket.reply": ("{who} wrote an answer.", "{who} escribió una respuesta."),
+    "audit.action.session.requested": ("{who} asked for a session.", "{who} pidió una sesión."),
+    "audit.action.session.refused": (
+        "A session asked for by {who} was refused.",
+        "Se rechazó una sesión pedida por {who}.",
+    ),
+    "audit.action.session.consented": (
+        "The user's consent arrived, signed by {who}.",
+        "Llegó el consentimiento del usuario, firmado por {who}.",
+    ),
+    "audit.action.session.denied": (
+        "The session was not consented to: {who}.",
+        "No se consintió la sesión: {who}.",
+    ),
+    "audit.action.session.opened": ("The session was opened.", "La sesión se abrió."),
+    "audit.action.session.ended": ("The session was ended by {who}.", "{who} terminó la sesión."),
+    "audit.action.request.refused": ("A request of {who} was refused.", "Se rechazó una petición de {who}."),
+    "audit.action.artifact.stored": ("{who} stored a result.", "{who} guardó un resultado."),
+    "audit.action.artifact.read": ("{who} read a result.", "{who} leyó un resultado."),
+    "audit.action.artifact.refused": (
+        "A result of {who} was refused.",
+        "Se rechazó un resultado de {who}.",
+    ),
+    "audit.action.audit.read": ("{who} read the audit log.", "{who} leyó el registro de auditoría."),
+    "audit.action.access.refused": ("Access by {who} was refused.", "Se rechazó el acceso de {who}."),
+    "audit.action.journal.refused": (
+        "Journal entries of {who} were refused.",
+        "Se rechazaron entradas del diario de {who}.",
+    ),
+    "audit.action.agent.session-shown": (
+        "The request was shown to the user, on {who}.",
+        "La petición se mostró al usuario, en {who}.",
+    ),
+    "audit.action.consent.given": (
+        "The user agreed, on {who}.",
+        "El usuario aceptó, en {who}.",
+    ),
+    "audit.action.consent.denied": ("The user refused, on {who}.", "El usuario se negó, en {who}."),
+    "audit.action.consent.withdrawn": (
+        "The user took the consent back, on {who}.",
+        "El usuario retiró el consentimiento, en {who}.",
+    ),
+    "audit.action.consent.floor-changed": (
+        "The user changed what {who} allows.",
+        "El usuario cambió lo que permite {who}.",
+    ),
+    "audit.action.agent.session-opened": (
+        "The session began on {who}.",
+        "La sesión empezó en {who}.",
+    ),
+    "audit.action.agent.session-ended": (
+        "The session ended on {who}.",
+        "La sesión terminó en {who}.",
+    ),
+    "audit.action.agent.refused": ("{who} refused.", "{who} se negó."),
+    "audit.action.agent.help-asked": (
+        "The user asked for help, on {who}.",
+        "El usuario pidió ayuda, en {who}.",
+    ),
+    "audit.action.diagnose.started": ("A diagnosis began on {who}.", "Empezó un diagnóstico en {who}."),
+    "audit.action.diagnose.done": (
+        "The diagnosis was ready on {who}.",
+        "El diagnóstico estuvo listo en {who}.",
+    ),
+    "audit.action.logs.started": (
+        "A search of the logs began on {who}.",
+        "Empezó una búsqueda en los registros de {who}.",
+    ),
+    "audit.action.logs.done": ("The logs of {who} were shown.", "Se mostraron los registros de {who}."),
+    "audit.action.screenshot.started": (
+        "A picture of the screen of {who} was asked for.",
+        "Se pidió una imagen de la pantalla de {who}.",
+    ),
+    "audit.action.screenshot.done": (
+        "A picture of the screen of {who} was sent.",
+        "Se envió una imagen de la pantalla de {who}.",
+    ),
+    "audit.action.files.opened": ("Files of {who} were opened.", "Se abrieron archivos de {who}."),
+    "audit.action.files.read": ("A file of {who} was read.", "Se leyó un archivo de {who}."),
+    "audit.action.files.written": ("A file was written on {who}.", "Se escribió un archivo en {who}."),
+    "audit.action.fix.planned": (
+        "A fix was checked and planned on {who}; nothing was changed.",
+        "Se comprobó y planificó un arreglo en {who}; no se cambió nada.",
+    ),
+    "audit.action.fix.started": ("A fix was started on {who}.", "Empezó un arreglo en {who}."),
+    "audit.action.fix.step": (
+        "A step of a fix was taken on {who}.",
+        "Se dio un paso de un arreglo en {who}.",
+    ),
+    "audit.action.fix.done": ("A fix ended on {who}.", "Terminó un arreglo en {who}."),
+    "audit.action.fix.undo-started": (
+        "Undoing a fix was started on {who}.",
+        "Se empezó a deshacer un arreglo en {who}.",
+    ),
+    "audit.action.fix.undone": ("A fix was undone on {who}.", "Se deshizo un arreglo en {who}."),
+    "audit.action.fix.interrupted": (
+        "A fix was interrupted on {who}.",
+        "Se interrumpió un arreglo en {who}.",
+    ),
+}
