@@ -82,13 +82,20 @@ async def entries(broker: Broker, call: Call) -> AuditEntries:
         found: list[AuditEntryView] = []
         held = 0
         for row in conn.execute(wanted):
-            held += len(row.record or b"")
+            record = None if row.record is None else _as_stored(row.record)
+            held += len(record or b"")
             if found and held > MAX_BYTES:
                 break
-            found.append(AuditEntryView(index=row.idx, salt=row.salt, record=row.record, leaf=row.leaf))
+            salt, leaf = _as_stored(row.salt), _as_stored(row.leaf)
+            found.append(AuditEntryView(index=row.idx, salt=salt, record=record, leaf=leaf))
         return AuditEntries(entries=tuple(found), size=last.size if last else 0)
 
     return await broker.store.read(query)
+
+
+def _as_stored(value: object) -> bytes:
+    """What is in the file, also where a tamperer left another type there: the auditor must see it."""
+    return value if isinstance(value, bytes) else str(value).encode()
 
 
 def _wanted(call: Call, ticket: str | None, start: int, count: int) -> Select[Any]:

@@ -22,6 +22,7 @@ from broker.store.databases import make_engine
 from broker.store.log import Runs, verify_stored
 from broker.store.tables import checkpoints, meta
 from protocol.errors import Code, RelevoError
+from protocol.merkle import Frontier
 from protocol.wire import Wire
 
 MIN_FREE = 512 << 20
@@ -113,7 +114,8 @@ def _store(config: Config, now: datetime) -> str:
 
 def _log(config: Config, now: datetime) -> str:
     identity: Identity = load_identity(config)
-    frontier = _query(config, lambda conn: verify_stored(conn, identity.log, Runs()))
+    frontier = Frontier()
+    _query(config, lambda conn: verify_stored(conn, identity.log, frontier, Runs()))
     return f"{frontier.size} entries match the signed checkpoint"
 
 

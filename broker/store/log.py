@@ -105,14 +105,11 @@ class AuditLog:
 
     def load(self, conn: Connection) -> None:
         """Rebuild the tree from the stored leaves and compare with the last signed checkpoint."""
-        runs = Runs()
+        self._frontier, self.runs = merkle.Frontier(), Runs()
         try:
-            self._frontier = verify_stored(conn, self._signer, runs)
-            self.runs = runs
+            verify_stored(conn, self._signer, self._frontier, self.runs)
         except RelevoError as error:
-            if error.code is Code.CANNOT_RECORD:
-                raise
-            self.broken = error.detail
+            self.broken = error.detail or error.code.value
         self._next = self._frontier
 
     def begin(self) -> None:
@@ -191,17 +188,20 @@ def leaves_from(conn: Connection, start: int) -> Iterator[Leaf]:
         start = rows[-1].idx + 1
 
 
-def verify_stored(conn: Connection, signer: LogSigner, runs: Runs) -> merkle.Frontier:
-    """The tree of every stored entry, after comparing it with the last signed checkpoint. Fills ``runs``.
+def verify_stored(conn: Connection, signer: LogSigner, frontier: merkle.Frontier, runs: Runs) -> None:
+    """Rebuild the tree of every stored entry and compare it with the last signed checkpoint.
+
+    ``frontier`` and ``runs`` are empty and hold the entries up to the first bad one afterwards.
 
     Raises:
         RelevoError: ``proof-invalid`` naming the first entry that does not fit its leaf or place;
             a change of a whole entry shows only in the root and is named by auditors' tools.
     """
-    frontier = merkle.Frontier()
     for leaf in leaves_from(conn, 0):
         if leaf.idx != frontier.size:
             raise RelevoError(Code.PROOF_INVALID, f"entry {frontier.size} is missing")
+        if not _all_bytes(leaf):
+            raise RelevoError(Code.PROOF_INVALID, f"entry {leaf.idx} was changed")
         if leaf.record is not None and leaf_data(leaf.salt, leaf.record) != leaf.leaf:
             raise RelevoError(Code.PROOF_INVALID, f"entry {leaf.idx} was changed")
         hashed = merkle.leaf_hash(leaf.leaf)
@@ -211,13 +211,21 @@ def verify_stored(conn: Connection, signer: LogSigner, runs: Runs) -> merkle.Fro
     if last is None:
         if frontier.size:
             raise RelevoError(Code.PROOF_INVALID, f"{frontier.size} entries and no checkpoint")
-        return frontier
+        return
     signed = signer.open(last.note)
     if signed != (last.size, last.root) or signed != (frontier.size, frontier.root()):
         raise RelevoError(
             Code.PROOF_INVALID, f"{frontier.size} entries do not match the checkpoint of {last.size}"
         )
-    return frontier
+
+
+def _all_bytes(leaf: Leaf) -> bool:
+    """SQLite keeps whatever type somebody else wrote into the file."""
+    return (
+        isinstance(leaf.salt, bytes)
+        and isinstance(leaf.leaf, bytes)
+        and isinstance(leaf.record, bytes | None)
+    )
 
 
 def leaf_hashes(conn: Connection, first: int, count: int) -> bytes:

@@ -250,6 +250,8 @@ def _tamper(path: Path, statement: str) -> None:
     ("statement", "named"),
     [
         ("update audit set record = x'7b7d' where idx = 2", "entry 2 was changed"),
+        ("update audit set record = 'text' where idx = 2", "entry 2 was changed"),
+        ("update audit set leaf = 5, record = null where idx = 2", "entry 2 was changed"),
         ("update audit set salt = zeroblob(16) where idx = 1", "entry 1 was changed"),
         ("delete from audit where idx = 3", "entry 3 is missing"),
         ("update audit set record = null, leaf = zeroblob(32) where idx = 2", "do not match the checkpoint"),
