@@ -24,7 +24,7 @@ from protocol.sshkeys import Signer
 from protocol.wire import from_json, to_json
 from technician import home as homes
 from technician.home import HomeConfig
-from technician.keys import load_signer
+from technician.keys import AGENT, load_signer
 
 if TYPE_CHECKING:
     from protocol.drivers.repository import Repository  # imports tuf, which most commands do not need
@@ -32,7 +32,14 @@ if TYPE_CHECKING:
 W = TypeVar("W")
 
 
-def login(home: Path, url: str, key: str, root_sha256: str, *, language: str | None = None) -> Login:
+def login(
+    home: Path,
+    url: str,
+    key: str,
+    root_sha256: str,
+    *,
+    language: str | None = None,
+) -> Login:
     """First contact: pin the organisation by its root, find ourselves in its roster, log in, remember.
 
     The broker's certificate is accepted because the verified roster names it; nothing is trusted for
@@ -80,7 +87,7 @@ def root_hash(text: str) -> str:
 def key_reference(text: str) -> str:
     """``--key`` as it is remembered: the path made absolute, anything that is no file unchanged."""
     path = Path(text).expanduser()
-    return str(path.absolute()) if path.is_file() else text
+    return str(path.absolute()) if text != AGENT and path.is_file() else text
 
 
 def require_certificate(organisation: Organisation, tls_sha256: str) -> BrokerKeys:

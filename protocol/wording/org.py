@@ -12,8 +12,8 @@ TABLE: dict[str, tuple[str, str]] = {
         "relevo login wss://ayuda.example:8443 --key ~/.ssh/id_ed25519 --root 3f5a…",
     ),
     "login.key": (
-        "Your SSH private key, or its SHA256: fingerprint if it is in the ssh-agent.",
-        "Su clave privada SSH, o su huella SHA256: si está en el ssh-agent.",
+        "Your SSH private key; or `agent`, or its SHA256: fingerprint, if it is in the ssh-agent.",
+        "Su clave privada SSH; o `agent`, o su huella SHA256:, si está en el ssh-agent.",
     ),
     "login.root": (
         "The organisation's root hash, as your administrator gave it to you.",

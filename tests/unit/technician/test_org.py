@@ -446,6 +446,19 @@ def test_a_key_that_is_not_in_the_roster_does_not_log_in(
     assert code_of(client, tmp_path / "s") is Code.UNAUTHENTICATED
 
 
+def test_a_key_with_a_passphrase_and_no_ssh_agent_is_refused_without_asking(
+    served: tuple[HttpBroker, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker, root = served
+    assert broker.files is not None
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    change = ["ssh-keygen", "-q", "-p", "-P", "", "-N", "open sesame", "-f", str(tmp_path / "ana")]
+    subprocess.run(change, check=True, capture_output=True, timeout=20)
+    wanted = (tmp_path / "ana-home", broker.files.pairing.url, str(tmp_path / "ana"), root)
+    assert code_of(login, *wanted) is Code.REFUSED
+    assert broker.logins == 0
+
+
 def test_the_root_hash_may_be_pasted_as_people_do(tmp_path: Path) -> None:
     assert root_hash(f"  SHA256:{'AB' * 32}\n") == "ab" * 32
     assert code_of(root_hash, "abc") is Code.USAGE
