@@ -20,7 +20,7 @@ D = TypeVar("D", bound=Document)
 
 
 def payload_type(kind: type[Document]) -> str:
-    return f"application/vnd.relevo.{kind.KIND}+json"
+    return f"application/vnd.{kind.KIND}+json"
 
 
 def pae(kind: str, payload: bytes) -> bytes:
