@@ -1,0 +1,102 @@
+"""Pictures from another machine: decoded under hard limits and written anew, never kept as they came.
+
+What reaches the technician's disk holds pixels and nothing else: no metadata, no trailing bytes, no
+trick for another program's parser.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from dataclasses import dataclass
+
+from protocol.errors import Code, RelevoError
+
+MAX_PIXELS = 64_000_000
+MAX_BYTES = 64 << 20
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_CHUNKS = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
+"""The critical chunks of PNG (W3C PNG, section 11.2); an agent sends no others."""
+_MODES = ("RGB", "RGBA", "L", "P", "LA")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A clean PNG and its size in pixels."""
+
+    png: bytes
+    width: int
+    height: int
+
+
+def clean(data: bytes) -> Picture:
+    """The same picture, encoded by us.
+
+    Raises:
+        RelevoError: ``too-large`` over MAX_BYTES or MAX_PIXELS; ``malformed`` for anything that is
+            not exactly one whole PNG of critical chunks.
+    """
+    if len(data) > MAX_BYTES:
+        raise RelevoError(Code.TOO_LARGE, f"picture of {len(data)} bytes")
+    width, height = _check_structure(data)
+    return Picture(_again(data, width, height), width, height)
+
+
+def _check_structure(data: bytes) -> tuple[int, int]:
+    """Width and height, once every chunk is one that may be there and its checksum holds."""
+    if not data.startswith(_SIGNATURE):
+        raise RelevoError(Code.MALFORMED, "not a PNG")
+    at = len(_SIGNATURE)
+    kinds: list[bytes] = []
+    size = (0, 0)
+    while at < len(data):
+        if len(data) - at < 12 or (kinds and kinds[-1] == b"IEND"):
+            raise RelevoError(Code.MALFORMED, "bytes after or instead of a chunk")
+        length, kind = struct.unpack_from(">I4s", data, at)
+        body = data[at + 8 : at + 8 + length]
+        if len(body) != length or len(data) - at < 12 + length or kind not in _CHUNKS:
+            raise RelevoError(Code.MALFORMED, "chunk cut or not allowed")
+        if zlib.crc32(kind + body) != struct.unpack_from(">I", data, at + 8 + length)[0]:
+            raise RelevoError(Code.MALFORMED, "chunk damaged")
+        if (kind == b"IHDR") != (not kinds):
+            raise RelevoError(Code.MALFORMED, "header not first, or twice")
+        if kind == b"IHDR":
+            size = _size(body)
+        kinds.append(kind)
+        at += 12 + length
+    if b"IDAT" not in kinds or kinds[-1] != b"IEND":
+        raise RelevoError(Code.MALFORMED, "picture cut")
+    return size
+
+
+def _size(header: bytes) -> tuple[int, int]:
+    if len(header) != 13:
+        raise RelevoError(Code.MALFORMED, "header")
+    width, height = struct.unpack_from(">II", header)
+    if not width or not height:
+        raise RelevoError(Code.MALFORMED, "empty picture")
+    if width * height > MAX_PIXELS:
+        raise RelevoError(Code.TOO_LARGE, f"{width}x{height} pixels")
+    return width, height
+
+
+def _again(data: bytes, width: int, height: int) -> bytes:
+    # Imported here: a command that shows no picture should not pay for Pillow.
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+            if image.size != (width, height) or image.mode not in _MODES:
+                raise RelevoError(Code.MALFORMED, f"mode {image.mode}")
+            image.load()
+            pixels = image.convert("RGBA" if image.mode in ("RGBA", "LA") else "RGB")
+    except (OSError, SyntaxError, ValueError, EOFError, zlib.error, struct.error, OverflowError) as error:
+        raise RelevoError(Code.MALFORMED, f"picture: {type(error).__name__}") from error
+    except Image.DecompressionBombError as error:
+        raise RelevoError(Code.TOO_LARGE, "picture") from error
+    out = io.BytesIO()
+    Image.frombytes(pixels.mode, pixels.size, pixels.tobytes()).save(out, format="PNG", compress_level=3)
+    if out.tell() > 4 * MAX_BYTES:
+        raise RelevoError(Code.TOO_LARGE, "picture")
+    return out.getvalue()
