@@ -17,6 +17,7 @@ from protocol.drivers.files import read_file, write_private
 from protocol.errors import RelevoError
 from protocol.frames import MAX_FRAME
 from protocol.wire import Wire, from_json, to_json
+from protocol.wording import LANGUAGE_VARIABLE, language_from
 
 _logger = logging.getLogger(__name__)
 GRACE_S = 0.5
@@ -79,7 +80,8 @@ class Worker:
 def _desktop() -> dict[str, str]:
     """What a worker needs of our environment to see the user's screen and speak to their session."""
     wanted = ("HOME", "DISPLAY", "XAUTHORITY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "TZ")
-    return {name: os.environ[name] for name in wanted if name in os.environ}
+    environment = {name: os.environ[name] for name in wanted if name in os.environ}
+    return {**environment, LANGUAGE_VARIABLE: language_from(None, os.environ)}
 
 
 async def start(folder: Folder, start_message: messages.Start, grant: str) -> Worker:

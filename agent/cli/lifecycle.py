@@ -91,7 +91,7 @@ def status(folder: Folder, as_json: bool) -> None:
 @agent_options
 def helper(folder: Folder, as_json: bool) -> None:
     """The root helper: a process of its own, without network, that verifies every fix again."""
-    from agent.helper.server import serve
+    from agent.helper.main import run
 
     del as_json
-    serve(folder.root)
+    run(folder.root, language=words().language)

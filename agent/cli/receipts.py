@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, tzinfo
+
 import click
-from protocol.receipts import Receipt, receipt_of, render_text
+from protocol.receipts import Receipt, make_receipt, render_text
 
 from agent.cli.common import agent_options
 from agent.folder import Folder
@@ -32,7 +34,7 @@ def receipts(session: str | None, folder: Folder, as_json: bool) -> None:
     if as_json:
         emit_json(found if session is None else found[0])
     elif session is not None or len(found) == 1:
-        say(printable(render_text(found[0], words()), newlines=True))
+        say(printable(render_text(found[0], words(), _local_zone()), newlines=True))
     elif not found:
         note(words()("receipts.none"))
     else:
@@ -40,12 +42,17 @@ def receipts(session: str | None, folder: Folder, as_json: bool) -> None:
             _row(receipt)
 
 
+def _local_zone() -> tzinfo:
+    zone = datetime.now().astimezone().tzinfo
+    return zone or UTC
+
+
 def _receipt(journal: Journal, grant: str) -> Receipt:
     entries = [from_json(envelope.payload, JournalEntry) for envelope in journal.of_grant(grant)]
-    return receipt_of(entries)
+    return make_receipt(entries)
 
 
 def _row(receipt: Receipt) -> None:
-    say(
-        f"{receipt.grant[:8]}  {rfc3339(receipt.began)}  {receipt.ticket or '-'}  {printable(receipt.technician)}"
-    )
+    when = rfc3339(receipt.began) if receipt.began else words()("receipts.never-opened")
+    who = printable(receipt.grant.technician or "-")
+    say(f"{(receipt.session or '-')[:8]}  {when}  {receipt.grant.ticket or '-'}  {who}")

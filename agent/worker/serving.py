@@ -14,7 +14,8 @@ from agent.worker.dispatch import serve_request
 from agent.worker.files import exchange_server
 from agent.worker.trust import Trust
 from protocol.audit import Action
-from protocol.drivers.assist import AssistChannel, AssistServing, serve_assist
+from protocol.drivers.assist import AssistServing, serve_assist
+from protocol.drivers.assistchannel import AssistChannel
 from protocol.drivers.leg import LegAddress, LegTunnel
 from protocol.errors import Code, RelevoError
 from protocol.link import EndReason

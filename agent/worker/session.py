@@ -16,6 +16,8 @@ from pathlib import Path
 from agent import floor, framing, identity, messages
 from agent.actions.context import Session
 from agent.actions.registry import OFFERED
+from agent.collectors.runner import CollectorHost
+from agent.fixes.services import FixServices, make_fix_services
 from agent.folder import Folder
 from agent.journal import Journal
 from agent.worker import offer as offers
@@ -60,6 +62,7 @@ class SessionWorker:
             self._folder.journal, self._membership.agent, lambda: self._tell(messages.JournalGrew())
         )
         self._trust = Trust(self._folder, self._membership)
+        self._collectors = CollectorHost()
         self._envelope = start.grant
         self._grant = from_json(start.grant.payload, Grant)
         try:
@@ -67,6 +70,7 @@ class SessionWorker:
         except RelevoError as error:
             self._refuse(error.code)
         finally:
+            await self._collectors.close()
             self._trust.close()
             shutil.rmtree(self._folder.session(self._grant.grant), ignore_errors=True)
             await self._flush()
@@ -102,6 +106,8 @@ class SessionWorker:
                 automatic=decision.automatic,
             )
         )
+        if Scope.DIAGNOSE in askable:
+            await self._collectors.start()  # while the user reads
         return offer, askable
 
     async def _answer(self) -> messages.Decide | None:
@@ -157,7 +163,8 @@ class SessionWorker:
 
     async def _serve(self, offer: offers.VerifiedOffer, consent: Consent, envelope: Envelope) -> None:
         """Open for the technician until somebody or the time ends it."""
-        session = self._make_session(offer, consent, envelope)
+        fixes = make_fix_services(self._folder.root, self._membership, self._trust, lambda: datetime.now(UTC))
+        session = self._make_session(offer, consent, envelope, fixes)
         serving = Serving(session, offer, self._membership, self._trust, self._folder, self._tell)
         helpers = [
             asyncio.create_task(self._listen(serving), name="from the agent"),
@@ -175,6 +182,7 @@ class SessionWorker:
             self._record(Action.AGENT_SESSION_ENDED, why=why, withdrawn="yes" if withdrawn else None)
             self._tell(messages.Finished(why=why))
             await serving.close(why)
+            await fixes.close()
 
     # --- what can end it -----------------------------------------------------------------------
 
@@ -227,7 +235,9 @@ class SessionWorker:
 
     # --- small things --------------------------------------------------------------------------
 
-    def _make_session(self, offer: offers.VerifiedOffer, consent: Consent, envelope: Envelope) -> Session:
+    def _make_session(
+        self, offer: offers.VerifiedOffer, consent: Consent, envelope: Envelope, fixes: FixServices
+    ) -> Session:
         http = BrokerHttp(self._membership.url, self._membership.tls_sha256)
         return Session(
             grant=offer.grant,
@@ -246,6 +256,8 @@ class SessionWorker:
             pseudonym_key=identity.pseudonym_key(self._folder, offer.grant.ticket),
             organisation=self._trust.for_fixes,
             now=lambda: datetime.now(UTC),
+            collectors=self._collectors,
+            fixes=fixes,
         )
 
     def _refuse(self, code: Code) -> None:

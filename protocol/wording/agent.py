@@ -123,6 +123,7 @@ TABLE: dict[str, tuple[str, str]] = {
         "Nobody has had a session on this machine.",
         "Nadie ha tenido una sesión en este equipo.",
     ),
+    "receipts.never-opened": ("(not opened)", "(no se abrió)"),
     "consent": (
         "What this machine does when something is asked for: ask you, only tell you, or never allow it.",
         "Lo que hace este equipo cuando se pide algo: preguntarle, solo avisarle, o no permitirlo nunca.",
