@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from agent.collectors.runner import CollectorHost
+from agent.fixes.services import FixServices
 from agent.journal import Journal
 from protocol.assist import Event
 from protocol.audit import Action
@@ -76,6 +77,9 @@ class Session:
     now: Callable[[], datetime]
     collectors: CollectorHost = field(default_factory=CollectorHost)
     """Runs the collectors; ``start`` it while the user reads, ``close`` it when the session ends."""
+    fixes: FixServices | None = None
+    """Runs fixes (``agent.fixes.services.make_fix_services``), ``close`` it when the session ends. None where
+    the fix scope was not granted: fix actions then refuse."""
 
     def record(self, action: Action, **values: object) -> int:
         """Write a journal entry of this session; the effect may follow once this returned.

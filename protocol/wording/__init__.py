@@ -11,6 +11,8 @@ from typing import Literal
 
 Language = Literal["en", "es"]
 Table = Mapping[str, tuple[str, str]]
+LANGUAGE_VARIABLE = "RELEVO_LANGUAGE"
+"""Set by the agent for its workers: the language of the user whose machine this is."""
 
 
 class Words:

@@ -33,8 +33,8 @@ TABLE: dict[str, tuple[str, str]] = {
         "Este arreglo solo se puede deshacer en parte; lo que borró definitivamente no vuelve.",
     ),
     "ask": (
-        "{technician} wants to run the fix “{title}” on this machine. {description}",
-        "{technician} quiere ejecutar en este equipo el arreglo «{title}». {description}",
+        "{technician} wants to run the fix “{title}” on this machine.",
+        "{technician} quiere ejecutar en este equipo el arreglo «{title}».",
     ),
     "ask.undo": (
         "{technician} wants to undo the fix “{title}” on this machine.",

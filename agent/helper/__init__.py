@@ -1,0 +1,1 @@
+"""The root helper: a process of its own, without network, that believes nobody and runs approved fixes as root."""
