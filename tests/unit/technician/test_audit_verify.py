@@ -1,9 +1,13 @@
 """The audit log under attack: whatever a broker that holds the log key does, the first bad entry is named."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from protocol.api import AuditEntries
 from protocol.audit import Action, Actor, ActorKind
@@ -19,6 +23,7 @@ from tests.unit.technician.audit_world import (
     ANA,
     ISSUER,
     NOW,
+    START,
     STRANGER,
     Log,
     Machine,
@@ -604,3 +609,49 @@ def test_memory_of_another_organisation_is_refused(tmp_path: Path) -> None:
         check(log, tmp_path, org=other)
     assert caught.value.code is Code.IDENTITY_MISMATCH
     assert ADMIN.public_key.text in (tmp_path / "audit" / "known.json").read_text()
+
+
+class Attack(NamedTuple):
+    name: str
+    do: Callable[[Log, int], None]
+
+
+def _reorder(log: Log, at: int) -> None:
+    other = at + 1
+    log.rows[at], log.rows[other] = renumbered(log.rows[other], at), renumbered(log.rows[at], other)
+
+
+def _repeat(log: Log, at: int) -> None:
+    rows = [*log.rows[:at], log.rows[at - 1], *log.rows[at:]]
+    log.rows = [renumbered(row, index) for index, row in enumerate(rows)]
+
+
+def _erase_another(log: Log, at: int) -> None:
+    log.change(at, customer="other")
+    log.erase(at)
+
+
+ATTACKS = (
+    Attack("change", lambda log, at: log.change(at, customer="other")),
+    Attack("drop", lambda log, at: log.drop(at)),
+    Attack("reorder", _reorder),
+    Attack("repeat", _repeat),
+    Attack("truncate", lambda log, at: setattr(log, "rows", log.rows[:at])),
+    Attack("back-date", lambda log, at: log.change(at, at=START - timedelta(days=1))),
+    Attack("replace and erase", _erase_another),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(st.sampled_from(ATTACKS), st.integers(1, 11), st.integers(0, 2))
+def test_any_rewriting_of_a_verified_past_is_named_at_its_first_entry(
+    tmp_path_factory: pytest.TempPathFactory, attack: Attack, at: int, later: int
+) -> None:
+    """Invariant: whatever was verified once cannot be changed without that index being named."""
+    home = tmp_path_factory.mktemp("home")
+    log, machine, _ = a_log()
+    assert check(log, home).ok
+    attack.do(log, at)
+    for _ in range(later):
+        journal(log, machine, Action.FLOOR_CHANGED)
+    assert wrong(check(log, home))[0] == at
