@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from agent.redaction.rules import Family, Rule
+from agent.redaction.wordlists import CLEAR_PARTS, TLDS, TWO_FACED_TLDS
 
 _I = re.IGNORECASE
 MAIL = re.compile(r"(?<![\w.+-])[\w.+'-]{1,64}+(?:@|%40|\\u0040)[A-Za-z0-9][A-Za-z0-9.-]{0,250}[A-Za-z0-9]")
@@ -20,7 +21,7 @@ MAC = re.compile(
     _I,
 )
 IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w])(?!\.\d)")
-IPV4_IN_NAME = re.compile(r"(?<![0-9A-Za-z])ip-(\d{1,3}-\d{1,3}-\d{1,3}-\d{1,3})(?![\w])", _I)
+IPV4_IN_NAME = re.compile(r"(?<![0-9A-Za-z])ip-\d{1,3}-\d{1,3}-\d{1,3}-\d{1,3}(?![\w])", _I)
 IPV6 = re.compile(
     r"(?<![\w:.-])(?=[0-9a-f:]{0,8}:)[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?![\w:])",
     _I,
@@ -58,135 +59,8 @@ HOME = re.compile(
 DOMAIN = re.compile(
     r"(?<![\w.-])(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})\.){1,10}(?P<tld>[A-Za-z]{2,24}|xn--[a-z0-9-]{2,40})\.?(?![\w-]|\.\w)"
 )
-_SAFE_TLDS = frozenset(
-    [
-        "com",
-        "net",
-        "org",
-        "edu",
-        "gov",
-        "mil",
-        "int",
-        "info",
-        "biz",
-        "eu",
-        "es",
-        "fr",
-        "de",
-        "it",
-        "pt",
-        "uk",
-        "us",
-        "ca",
-        "mx",
-        "ar",
-        "cl",
-        "co",
-        "pe",
-        "ve",
-        "br",
-        "nl",
-        "be",
-        "ch",
-        "at",
-        "se",
-        "no",
-        "dk",
-        "fi",
-        "ie",
-        "gr",
-        "cz",
-        "hu",
-        "ro",
-        "bg",
-        "ru",
-        "ua",
-        "tr",
-        "il",
-        "jp",
-        "cn",
-        "kr",
-        "tw",
-        "hk",
-        "sg",
-        "th",
-        "vn",
-        "id",
-        "au",
-        "nz",
-        "za",
-        "eg",
-        "ma",
-        "ke",
-        "ng",
-        "cat",
-        "gal",
-        "eus",
-        "lat",
-        "dev",
-        "cloud",
-        "online",
-        "site",
-        "store",
-        "tech",
-        "shop",
-        "blog",
-        "xyz",
-        "lan",
-        "local",
-        "localdomain",
-        "internal",
-        "intranet",
-        "corp",
-        "home",
-        "office",
-        "domain",
-        "private",
-        "arpa",
-        "test",
-        "example",
-        "invalid",
-        "onion",
-        "consulting",
-        "solutions",
-        "services",
-        "support",
-        "systems",
-        "agency",
-        "company",
-        "email",
-        "group",
-    ]
-)
-_TWO_FACED_TLDS = frozenset(
-    [
-        "io",
-        "me",
-        "tv",
-        "app",
-        "ai",
-        "sh",
-        "py",
-        "pl",
-        "rs",
-        "md",
-        "so",
-        "cc",
-        "ps",
-        "mo",
-        "la",
-        "zip",
-        "mov",
-        "in",
-        "is",
-        "it",
-        "id",
-        "info",
-        "name",
-        "pro",
-    ]
-)
-"""Also endings of files or words: taken for a domain only with three labels or more."""
+URL_HOST = re.compile(r"://(?:<secret:userinfo>@)?(?P<v>[A-Za-z0-9_][\w.-]{0,250})(?![\w.])", _I)
+_NO_DOMAINS = ("asp.net", "vb.net", "ado.net", "java.io", "std.io")
 PUBLIC_DOMAINS = (
     "debian.org", "ubuntu.com", "canonical.com", "launchpad.net", "fedoraproject.org", "redhat.com",
     "centos.org", "opensuse.org", "kernel.org", "freedesktop.org", "gnome.org", "kde.org", "gnu.org",
@@ -194,74 +68,20 @@ PUBLIC_DOMAINS = (
     "windowsupdate.com", "apple.com", "mozilla.org",
 )  # fmt: skip
 """Makers of operating systems: which mirror a machine asks says nothing about whose it is."""
-_CLEAR_PARTS = frozenset(
-    [
-        ".config",
-        ".cache",
-        ".local",
-        ".ssh",
-        ".gnupg",
-        ".mozilla",
-        ".bashrc",
-        ".profile",
-        ".bash_history",
-        ".var",
-        ".xsession-errors",
-        "share",
-        "state",
-        "bin",
-        "lib",
-        "log",
-        "logs",
-        "tmp",
-        "AppData",
-        "Local",
-        "Roaming",
-        "LocalLow",
-        "Temp",
-        "Library",
-        "Desktop",
-        "Documents",
-        "Downloads",
-        "Escritorio",
-        "Documentos",
-        "Descargas",
-        "Imágenes",
-        "Pictures",
-        "Music",
-        "Videos",
-        "Microsoft",
-        "Windows",
-        "systemd",
-        "user",
-        "autostart",
-        "applications",
-        "Trash",
-        "thunderbird",
-        "firefox",
-        "google-chrome",
-        "chromium",
-        "id_rsa",
-        "id_ed25519",
-        "authorized_keys",
-        "known_hosts",
-    ]
-)
 
 
 def is_domain(name: str, tld: str) -> bool:
     """Whether a dotted name is a domain rather than a file, unit or interface name."""
     low = tld.lower()
-    if tld not in (low, tld.upper()) or name.lower() in ("asp.net", "vb.net", "ado.net", "socket.io"):
+    if tld not in (low, tld.upper()) or name.lower() in _NO_DOMAINS or is_public(name):
         return False
-    if any(
-        name.lower().rstrip(".").endswith(("." + base, base)) and _is_under(name, base)
-        for base in PUBLIC_DOMAINS
-    ):
-        return False
-    if low in _TWO_FACED_TLDS:
+    if low in TWO_FACED_TLDS:
         return name.rstrip(".").count(".") >= 2
-    return low in _SAFE_TLDS or low.startswith("xn--")
+    return low in TLDS or low.startswith("xn--")
+
+
+def is_public(name: str) -> bool:
+    return any(_is_under(name, base) for base in PUBLIC_DOMAINS)
 
 
 def _is_under(name: str, base: str) -> bool:
@@ -271,7 +91,7 @@ def _is_under(name: str, base: str) -> bool:
 
 def clear_part(part: str) -> bool:
     """Whether one component of a path below a home folder names no content of the user."""
-    return not part or part in _CLEAR_PARTS
+    return not part or part in CLEAR_PARTS
 
 
 IDENTIFIER_RULES: tuple[Rule, ...] = (
@@ -307,10 +127,11 @@ IDENTIFIER_RULES: tuple[Rule, ...] = (
         r"(?:password|publickey|interactive|pam|hostbased|mic|none) for ",
         USER_CONTEXT,
     ),
+    Rule(Family.NETWORK, "url-host", "://", URL_HOST),
     Rule(
         Family.NETWORK,
         "domain",
-        r"\.(?:xn--|(?:" + "|".join(sorted(_SAFE_TLDS | _TWO_FACED_TLDS)) + r")(?:[^a-z0-9_]|$))",
+        r"\.(?:xn--|(?:" + "|".join(sorted(TLDS | TWO_FACED_TLDS)) + r")(?:[^a-z0-9_]|$))",
         DOMAIN,
     ),
 )

@@ -6,7 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from agent.redaction.known import GENERIC_ACCOUNTS, Known, Person
+from agent.redaction.known import Known, Person
+from agent.redaction.wordlists import GENERIC_ACCOUNTS
 
 
 def people_pattern(people: Iterable[Person]) -> tuple[re.Pattern[str] | None, dict[str, tuple[str, Person]]]:
@@ -34,7 +35,7 @@ def _full_names(full: str) -> list[str]:
     return list(dict.fromkeys(forms + escaped))
 
 
-def hosts_pattern(known: Known) -> tuple[re.Pattern[str] | None, dict[str, str]]:
+def hosts_pattern(known: Known) -> re.Pattern[str] | None:
     """One pattern for the host names this machine knows."""
     names = {
         name.casefold(): name
@@ -45,7 +46,7 @@ def hosts_pattern(known: Known) -> tuple[re.Pattern[str] | None, dict[str, str]]
         short = name.partition(".")[0]
         if len(short) >= 3 and not short.isdigit() and short.casefold() not in GENERIC_ACCOUNTS:
             names.setdefault(short.casefold(), short)
-    return _words(names), names
+    return _words(names)
 
 
 def _words(spellings: Iterable[str]) -> re.Pattern[str] | None:

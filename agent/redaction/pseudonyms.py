@@ -58,7 +58,8 @@ class Pseudonyms:
         if len(labels) > 2 and len(labels[-2]) <= 3:  # co.uk, com.es: three labels are registered
             base = ".".join(labels[-3:])
         known = self.named("dom", base)
-        return known if base == ".".join(labels) else f"{self.named('host', name)}.{known}"
+        below = ".".join(labels)[: -len(base) - 1]
+        return f"{self.named('host', below)}.{known}" if below else known
 
     def _make(self, kind: str, value: str) -> str:
         message = f"{kind}\0{value}".encode("utf-8", "surrogatepass")

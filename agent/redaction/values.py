@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from agent.redaction.wordlists import TRIVIAL_VALUES
+
 KEYS = (
     r"(?<!<secret:)(?:password|passwd|passwort|passphrase|passcode|kennwort|contrase(?:ñ|n|\\u00f1)a|clave|secret(?!:[a-z-]{1,30}>)|token|"
     r"api[_-]?key|apikey|access[_-]?key|account[_-]?key|private[_-]?key|shared[_-]?key|signing[_-]?key|"
@@ -34,59 +36,6 @@ REST_OF_LINE = (
     rf"(?P<rest>(?:[^\s\0,;&\"']|[,;&](?!{NEXT_KEY})|[ \t]++(?![\w.-]{{1,40}}+=)(?=[^\s\0])|[\"'])++)"
 )
 
-TRIVIAL = frozenset(
-    [
-        "null",
-        "none",
-        "nil",
-        "true",
-        "false",
-        "yes",
-        "no",
-        "on",
-        "off",
-        "ask",
-        "prompt",
-        "required",
-        "optional",
-        "enabled",
-        "disabled",
-        "unset",
-        "set",
-        "empty",
-        "undefined",
-        "missing",
-        "invalid",
-        "incorrect",
-        "wrong",
-        "expired",
-        "failed",
-        "ok",
-        "n/a",
-        "x",
-        "*",
-        "!",
-        "!!",
-        "-",
-        "--",
-        "+",
-        "|",
-        ">",
-        "{",
-        "[",
-        "(",
-        "[]",
-        "{}",
-        "()",
-        "changed",
-        "unchanged",
-        "unlocked",
-        "locked",
-        "sufficient",
-        "requisite",
-    ]
-)
-"""Values that say something about a secret and are none."""
 _ABOUT = re.compile(
     r"(?:max|min|warn|days|age|len|length|size|policy|status|state|expir\w*|valid\w*|changed?|count|file|path|type|kind|"
     r"algorithm|required|authentication|enabled|auth|retries|attempts|quality|hash_?method|last|service|agent)s?$",
@@ -99,7 +48,7 @@ _MASKED = re.compile(r"<(?:secret:[a-z-]+|masked)>|\*{3,}|\[?redacted\]?|x{4,}",
 def is_secret(match: re.Match[str], value: str) -> bool:
     """Whether what follows a secret's name is a value worth hiding."""
     bare = value.strip(" \t\r,;\"'\\")
-    if not bare or bare.lower() in TRIVIAL or _MASKED.match(bare):
+    if not bare or bare.lower() in TRIVIAL_VALUES or _MASKED.match(bare):
         return False
     name = re.split(r"[\s=:>\"'\\]", match.group(0), maxsplit=1)[0]
     if name in ("PWD", "pwd", "OLDPWD") and bare.startswith("/"):
