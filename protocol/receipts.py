@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from protocol.audit import Action
 from protocol.documents import Grant, JournalEntry
-from protocol.errors import Code, RelevoError
+from protocol.errors import RelevoError
 from protocol.times import parse_rfc3339
 from protocol.wire import Fact, Moment, Wire
 from protocol.wording import Words
@@ -95,10 +95,20 @@ _ENDS: dict[Action, tuple[Action, ...]] = {
     Action.LOGS_DONE: (Action.LOGS_STARTED,),
     Action.SCREENSHOT_DONE: (Action.SCREENSHOT_STARTED,),
     Action.FIX_DONE: (Action.FIX_STARTED,),
-    Action.FIX_UNDONE: (Action.FIX_UNDO_STARTED,),
+    Action.FIX_UNDONE: (Action.FIX_STARTED, Action.FIX_UNDO_STARTED),
     Action.FIX_INTERRUPTED: (Action.FIX_STARTED, Action.FIX_UNDO_STARTED),
 }
-"""Which start an end belongs to."""
+"""Which starts an end closes. A fix that did not verify is undone without an end of its own."""
+_OTHERWISE: dict[tuple[Action, str], _Said] = {
+    (Action.CONSENT_DENIED, "consent-timeout"): _Said(Part.REFUSED, "unanswered"),
+    (Action.FIX_DONE, "no_op"): _Said(Part.SAW, "fix-not-needed", ("fix",)),
+    (Action.FIX_DONE, "denied"): _Said(Part.REFUSED, "fix-not-run", ("fix",)),
+    (Action.FIX_DONE, "expired"): _Said(Part.REFUSED, "fix-not-run", ("fix",)),
+    (Action.FIX_DONE, "cancelled"): _Said(Part.REFUSED, "fix-not-run", ("fix",)),
+    (Action.FIX_UNDONE, "undo_failed"): _Said(Part.CHANGED, "undo-failed", ("fix",)),
+}
+"""Another sentence where the fact ``code`` or ``state`` has this value."""
+_ROLLED_BACK = _Said(Part.CHANGED, "fix-rolled-back", ("fix",))
 
 _LISTS: dict[str, str] = {"scopes": "receipt.scope", "collectors": "receipt.collector"}
 """Facts that are comma-separated names, and where their words are."""
@@ -149,40 +159,52 @@ def _completed(grant: ReceiptGrant, entries: Sequence[JournalEntry]) -> ReceiptG
 
 
 def _lines(entries: Sequence[JournalEntry]) -> list[ReceiptLine]:
-    open_starts: list[JournalEntry] = []
+    begun: list[JournalEntry] = []
     found: list[ReceiptLine] = []
     for entry in entries:
         if entry.action in _STARTED:
-            open_starts.append(entry)
+            begun.append(entry)
         elif entry.action in _DONE:
-            begun = _matching(open_starts, entry)
-            if begun is not None:
-                open_starts.remove(begun)
-            found.append(_line(entry, _DONE[entry.action], begun.facts if begun else ()))
-    found += [_line(entry, _STARTED[entry.action], ()) for entry in open_starts]
+            closed = _closed_by(begun, entry)
+            begun = [start for start in begun if start not in closed]
+            found.append(_line(entry, _said(entry, closed), closed))
+    found += [_line(entry, _STARTED[entry.action], ()) for entry in begun]
     return sorted(found, key=lambda line: line.at)
 
 
-def _matching(open_starts: Sequence[JournalEntry], end: JournalEntry) -> JournalEntry | None:
-    """The start that this end closes: the same run where one is named, else the oldest."""
+def _closed_by(begun: Sequence[JournalEntry], end: JournalEntry) -> list[JournalEntry]:
+    """The starts that this end closes: those of the same run where one is named, else the oldest."""
     run = _facts(end.facts).get("run")
-    wanted = [start for start in open_starts if start.action in _ENDS.get(end.action, ())]
+    wanted = [start for start in begun if start.action in _ENDS.get(end.action, ())]
     named = [start for start in wanted if run is not None and _facts(start.facts).get("run") == run]
-    return next(iter(named or wanted), None)
+    return named or wanted[:1]
 
 
-def _line(entry: JournalEntry, said: _Said, earlier: tuple[Fact, ...]) -> ReceiptLine:
+def _said(end: JournalEntry, closed: Sequence[JournalEntry]) -> _Said:
+    facts = _facts(end.facts)
+    for name in ("code", "state"):
+        other = _OTHERWISE.get((end.action, facts.get(name, "")))
+        if other is not None:
+            return other
+    if end.action is Action.FIX_UNDONE and any(start.action is Action.FIX_STARTED for start in closed):
+        return _ROLLED_BACK
+    return _DONE[end.action]
+
+
+def _line(entry: JournalEntry, said: _Said, earlier: Sequence[JournalEntry]) -> ReceiptLine:
     """The line with the facts of its start filled in where the end does not repeat them."""
-    before, own = _facts(earlier), _facts(entry.facts)
+    own = _facts(entry.facts)
     if own.get("collectors", "").isdigit():
         del own["collectors"]  # the end counts the collectors that the start names
-    known = {**before, **own}
-    key = "unanswered" if known.get("code") == Code.CONSENT_TIMEOUT else said.key
+    known: dict[str, str] = {}
+    for start in earlier:
+        known |= _facts(start.facts)
+    known |= own
     complete = all(known.get(name) for name in said.needs)
     return ReceiptLine(
         at=entry.at,
         part=said.part,
-        key=f"receipt.{key}" if complete else f"receipt.{key}-short",
+        key=f"receipt.{said.key}" if complete else f"receipt.{said.key}-short",
         facts=tuple(Fact(key=key, value=value) for key, value in known.items()),
     )
 
@@ -215,7 +237,7 @@ def render_line(line: ReceiptLine, words: Words, zone: tzinfo) -> str:
     """One line as a sentence, and what belongs to it as further short ones."""
     values = _values(line, words, zone)
     sentences = [words(line.key, **values)]
-    for name in ("pattern", "secrets_removed", "state"):
+    for name in ("sources", "pattern", "secrets_removed", "state"):
         key = f"{line.key.removesuffix('-short')}.{name}"
         if values.get(name) not in (None, "", "0") and words.has(key):
             sentences.append(words(key, **values))

@@ -30,10 +30,6 @@ TABLE: dict[str, tuple[str, str]] = {
         "Nobody answered the request in time. They saw nothing.",
         "Nadie contestó a la petición a tiempo. No vieron nada.",
     ),
-    "receipt.unanswered-short": (
-        "Nobody answered the request in time. They saw nothing.",
-        "Nadie contestó a la petición a tiempo. No vieron nada.",
-    ),
     "receipt.withdrawn": (
         "You took your permission back. The session ended.",
         "Usted retiró su permiso. La sesión terminó.",
@@ -70,6 +66,7 @@ TABLE: dict[str, tuple[str, str]] = {
         "Leyeron los registros del equipo. Líneas mostradas: {lines}.",
     ),
     "receipt.read-logs-short": ("They read the machine's logs.", "Leyeron los registros del equipo."),
+    "receipt.read-logs.sources": ("Which: {sources}.", "Cuáles: {sources}."),
     "receipt.read-logs.pattern": ("They searched for “{pattern}”.", "Buscaron «{pattern}»."),
     "receipt.read-logs.secrets_removed": (
         "Passwords and keys hidden before sending: {secrets_removed}.",
@@ -108,6 +105,36 @@ TABLE: dict[str, tuple[str, str]] = {
     "receipt.fix-done": ("They ran the repair {fix}.", "Ejecutaron la reparación {fix}."),
     "receipt.fix-done-short": ("They ran a repair.", "Ejecutaron una reparación."),
     "receipt.fix-done.state": ("Result: {state}.", "Resultado: {state}."),
+    "receipt.fix-not-needed": (
+        "The repair {fix} was not needed. Nothing was changed.",
+        "La reparación {fix} no hizo falta. No se cambió nada.",
+    ),
+    "receipt.fix-not-needed-short": (
+        "A repair was not needed. Nothing was changed.",
+        "Una reparación no hizo falta. No se cambió nada.",
+    ),
+    "receipt.fix-not-run": (
+        "The repair {fix} was not run.",
+        "La reparación {fix} no se ejecutó.",
+    ),
+    "receipt.fix-not-run-short": ("A repair was not run.", "Una reparación no se ejecutó."),
+    "receipt.fix-not-run.state": ("Reason: {state}.", "Motivo: {state}."),
+    "receipt.fix-rolled-back": (
+        "They ran the repair {fix}. It did not work, so it was taken back.",
+        "Ejecutaron la reparación {fix}. No funcionó, así que se deshizo.",
+    ),
+    "receipt.fix-rolled-back-short": (
+        "They ran a repair. It did not work, so it was taken back.",
+        "Ejecutaron una reparación. No funcionó, así que se deshizo.",
+    ),
+    "receipt.undo-failed": (
+        "They tried to take the repair {fix} back. It could not be taken back completely.",
+        "Intentaron deshacer la reparación {fix}. No se pudo deshacer por completo.",
+    ),
+    "receipt.undo-failed-short": (
+        "They tried to take a repair back. It could not be taken back completely.",
+        "Intentaron deshacer una reparación. No se pudo deshacer por completo.",
+    ),
     "receipt.fix-undone": (
         "They took the repair {fix} back.",
         "Deshicieron la reparación {fix}.",
@@ -161,13 +188,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "receipt.state.succeeded": ("it worked and was checked", "funcionó y se comprobó"),
     "receipt.state.failed": ("it did not work", "no funcionó"),
     "receipt.state.undone": ("everything is as before", "todo está como antes"),
-    "receipt.state.undo_failed": (
-        "it could not be taken back completely",
-        "no se pudo deshacer por completo",
-    ),
-    "receipt.state.no_op": ("nothing had to be done", "no hizo falta hacer nada"),
     "receipt.state.denied": ("it was refused", "se rechazó"),
-    "receipt.state.expired": ("it came too late", "llegó demasiado tarde"),
+    "receipt.state.expired": ("the answer came too late", "la respuesta llegó demasiado tarde"),
     "receipt.state.cancelled": ("it was cancelled", "se canceló"),
     "receipt.state.interrupted": ("it was interrupted", "se interrumpió"),
     "receipt.code.scope-not-granted": ("you had not allowed it", "usted no lo había permitido"),

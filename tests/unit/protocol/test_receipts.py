@@ -86,7 +86,7 @@ def test_the_receipt_says_in_english_who_saw_ran_changed_and_refused_what() -> N
         "\n"
         "What they saw\n"
         "  10:04  They looked at the state of this machine: the system, the disks and zfs.\n"
-        "  10:06  They read the machine's logs. Lines shown: 42. They searched for “error.*cups”. Passwords and keys hidden before sending: 3.\n"
+        "  10:06  They read the machine's logs. Lines shown: 42. Which: journal. They searched for “error.*cups”. Passwords and keys hidden before sending: 3.\n"
         "  10:07  They asked for a picture of your screen. It was not sent in full.\n"
         "  10:08  They checked what the repair clean-cache, version 2 would do. This changed nothing.\n"
         "\n"
@@ -150,6 +150,29 @@ def test_an_end_closes_the_start_of_its_own_run() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        (
+            [(Action.FIX_STARTED, {}), (Action.FIX_UNDO_STARTED, {}), (Action.FIX_UNDONE, {"state": "undone"})],
+            "They ran the repair cups. It did not work, so it was taken back.",
+        ),
+        (
+            [(Action.FIX_UNDO_STARTED, {}), (Action.FIX_UNDONE, {"state": "undo_failed"})],
+            "They tried to take the repair cups back. It could not be taken back completely.",
+        ),
+        ([(Action.FIX_DONE, {"state": "no_op"})], "The repair cups was not needed. Nothing was changed."),
+        ([(Action.FIX_DONE, {"state": "denied"})], "The repair cups was not run. Reason: it was refused."),
+        ([(Action.FIX_STARTED, {}), (Action.FIX_DONE, {"state": "failed"})], "They ran the repair cups. Result: it did not work."),
+    ],
+)  # fmt: skip
+def test_a_repair_is_told_as_it_went(ends: list[tuple[Action, dict[str, object]]], said: str) -> None:
+    named = [(action, {"fix": "cups", "run": "r1", **more}) for action, more in ends]
+    whole = text("en", entries(*named))
+    assert said in whole
+    assert "Its end is not recorded" not in whole
+
+
 def test_the_verified_grant_is_believed_before_what_the_journal_repeats() -> None:
     receipt = make_receipt(SESSION, ReceiptGrant(technician="A. Ruiz García", ticket="T-7"))
     assert (receipt.grant.technician, receipt.grant.organisation) == ("A. Ruiz García", "Ayuda S.L.")
@@ -176,7 +199,8 @@ def test_every_action_has_a_sentence_or_none_with_all_and_with_no_facts(
 
 
 def test_every_key_that_a_receipt_can_use_is_worded() -> None:
-    for said in [*receipts._DONE.values(), *receipts._STARTED.values()]:
+    tables = (receipts._DONE, receipts._STARTED, receipts._OTHERWISE)
+    for said in [receipts._ROLLED_BACK, *(said for table in tables for said in table.values())]:
         assert f"receipt.{said.key}" in TABLE
         assert not said.needs or f"receipt.{said.key}-short" in TABLE
     assert all(f"receipt.part.{part}" in TABLE for part in Part)
