@@ -66,8 +66,8 @@ def processes(context: Context) -> Output:
             fact("deleted_held_bytes", sum(row[2] for row in held)),
         ),
         tables=(
-            table("top_cpu", _COLUMNS, (_row(one) for one in by_cpu[:_TOP])),
-            table("top_memory", _COLUMNS, (_row(one) for one in by_memory[:_TOP])),
+            table("top_cpu", _COLUMNS, (_row(one) for one in by_cpu[:_TOP] if one.cpu_percent)),
+            table("top_memory", _COLUMNS, (_row(one) for one in by_memory[:_TOP] if one.rss_bytes)),
             table(
                 "zombies",
                 ("pid", "name", "parent_pid", "parent_name"),

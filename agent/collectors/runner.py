@@ -22,6 +22,7 @@ OnDone = Callable[[CollectorResult], Awaitable[None]]
 _SPARE_S = 5.0
 """The host ends collectors by itself; only when it is stuck itself does this come into play."""
 _START_S = 20.0
+_CLOSE_S = 0.5
 _READ = 256 << 10
 _HOST = "agent.collectors.host"
 
@@ -64,14 +65,14 @@ class CollectorHost:
                 self._process = await processes.spawn(self._argv, limit=MAX_FRAME)
 
     async def close(self) -> None:
-        """End the host and everything it runs. Idempotent."""
+        """End the host and everything it runs, within a second. Idempotent."""
         process, self._process = self._process, None
         if process is None:
             return
         if process.stdin is not None:
             process.stdin.close()
         try:
-            async with asyncio.timeout(_SPARE_S):
+            async with asyncio.timeout(_CLOSE_S):
                 await process.wait()
         except TimeoutError:
             processes.kill_session(process.pid)
