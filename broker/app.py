@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
@@ -13,7 +14,7 @@ from starlette.websockets import WebSocket
 
 from broker.calls import Call, Http, Open, Row
 from broker.context import Broker
-from broker.guard import Guard, Passed, deny
+from broker.guard import Guard, Passed, deny, limit_key
 from broker.problems import answer, problem
 from broker.refusals import is_refusal, record_refusal
 from broker.routes import ROUTES
@@ -21,6 +22,8 @@ from protocol.errors import Code, RelevoError
 from protocol.wire import Wire, from_json
 
 _log = structlog.get_logger("broker.app")
+
+LARGE_BODY = 8 << 20
 
 _EMPTY = b"{}"
 """What clients that always send JSON send to a route that takes nothing."""
@@ -36,6 +39,7 @@ class _Dispatch:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        self._large: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         passed: Passed = scope["relevo"]
@@ -49,9 +53,10 @@ class _Dispatch:
         request = Request(scope, receive)
         call = Call(request, passed.caller, None, passed.reference, passed.source)
         try:
-            body = await _body(request, row)
-            call = Call(request, passed.caller, body, passed.reference, passed.source, call.about)
-            response = answer(await row.handler(self._broker, call))
+            with self._alone(row):
+                body = await _body(request, row)
+                call = Call(request, passed.caller, body, passed.reference, passed.source, call.about)
+                response = answer(await row.handler(self._broker, call))
         except ClientDisconnect:
             return
         except RelevoError as error:
@@ -66,13 +71,27 @@ class _Dispatch:
         self._broker.metrics.seconds.labels(row.method, row.path).observe(time.monotonic() - started)
         await response(scope, receive, send)
 
+    @contextlib.contextmanager
+    def _alone(self, row: Http) -> Iterator[None]:
+        """Large bodies are held one at a time per route, so that they cannot fill the memory."""
+        if row.max_body <= LARGE_BODY:
+            yield
+            return
+        if row.path in self._large:
+            raise RelevoError(Code.RATE_LIMITED, "another such request is being served")
+        self._large.add(row.path)
+        try:
+            yield
+        finally:
+            self._large.discard(row.path)
+
     async def _refused(self, call: Call, row: Http, error: RelevoError) -> None:
         _log.info(
             "refused", code=error.code.value, detail=error.detail, path=row.path, reference=call.reference
         )
         self._broker.metrics.refusals.labels(error.code.value).inc()
         if row.access is Open.PROOF and is_refusal(error.code):
-            self._broker.limiter.spend(call.source, time.monotonic())
+            self._broker.limiter.spend(limit_key(row, call.source), time.monotonic())
         await record_refusal(
             self._broker,
             row.refusal,

@@ -93,14 +93,18 @@ class Guard:
         """
         if row.access is Open.PUBLIC:
             return None
-        authorization = Headers(scope=scope).get("authorization")
-        if row.access is Open.PROOF or not authorization:
-            # Only those who prove nothing share the limit: a login is worth its own answer.
-            if self._broker.limiter.blocked(source, time.monotonic()):
+        blocked = self._broker.limiter.blocked(limit_key(row, source), time.monotonic())
+        if row.access is Open.PROOF:
+            if blocked:
                 raise RelevoError(Code.RATE_LIMITED, "too many refused attempts from this address")
-            if row.access is Open.PROOF:
-                return None
-        return await authenticate(self._broker, authorization)
+            return None
+        try:
+            return await authenticate(self._broker, Headers(scope=scope).get("authorization"))
+        except RelevoError as error:
+            # Whoever holds a live login is never held up by others behind the same address.
+            if blocked:
+                raise RelevoError(Code.RATE_LIMITED, "too many refused attempts from this address") from error
+            raise
 
     async def _refuse(
         self, error: RelevoError, row: Row | None, caller: Caller | None, source: str, reference: str
@@ -115,7 +119,7 @@ class Guard:
         self._broker.metrics.refusals.labels(error.code.value).inc()
         if row is not None and is_refusal(error.code):
             if caller is None:
-                self._broker.limiter.spend(source, time.monotonic())
+                self._broker.limiter.spend(limit_key(row, source), time.monotonic())
             await record_refusal(
                 self._broker,
                 row.refusal,
@@ -126,6 +130,12 @@ class Guard:
                 caller=caller,
                 about=About(),
             )
+
+
+def limit_key(row: Row, source: str) -> str:
+    """What shares a limit: attempts of one address at one route that asks for a proof, and all its
+    attempts at the others together."""
+    return f"{source} {row.path if row.access is Open.PROOF else '*'}"
 
 
 def _require_right(row: Row, caller: Caller | None) -> None:

@@ -29,6 +29,8 @@ def problem(error: RelevoError, reference: str) -> Response:
     headers = dict(_HEADERS)
     if error.code is Code.UNAUTHENTICATED:
         headers["www-authenticate"] = "Bearer"
+    if error.code is Code.RATE_LIMITED:
+        headers["retry-after"] = "5"
     return Response(to_json(body), status_code=error.http_status, headers=headers, media_type=PROBLEM_TYPE)
 
 

@@ -66,6 +66,8 @@ async def publish(broker: Broker, publication: Publication, actor: Actor) -> Pub
 
 async def renew_snapshot(broker: Broker) -> None:
     """Sign the same content anew before the snapshot runs out."""
+    if not broker.repository.runs_out(broker.clock()):
+        return
     async with broker.repository.lock:
         renewed = await asyncio.to_thread(broker.repository.renewed, broker.clock())
         if renewed is not None:

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner, SSlibKey
 from tuf.api.exceptions import RepositoryError
@@ -33,6 +34,7 @@ SNAPSHOT_LIFE = timedelta(days=365)
 SNAPSHOT_RENEW = timedelta(days=60)
 _SERVED = re.compile(r"([1-9][0-9]{0,8})\.([a-z][a-z0-9_]{0,31})\.json")
 _TARGET = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,120}/){0,5}[0-9a-f]{64}\.[A-Za-z0-9._-]{1,120}")
+_log = structlog.get_logger("broker.repository")
 _SERIALIZER = JSONSerializer(compact=False)
 
 
@@ -43,6 +45,7 @@ class Current:
     accepted: Accepted
     snapshot_version: int
     snapshot: bytes
+    snapshot_expires: datetime
 
     @property
     def root_version(self) -> int:
@@ -70,6 +73,7 @@ class Repository:
         self.lock = asyncio.Lock()
         """One publication at a time."""
         self._timestamp: tuple[datetime, bytes] | None = None
+        self._timestamp_version = 0
         self._timestamp_lock = asyncio.Lock()
 
     # --- ``publication.Stored`` ----------------------------------------------------------------
@@ -119,16 +123,18 @@ class Repository:
             roles[role] = Signed(info.version, self._metadata(info.version, role))
         accepted = verify(Held(roles=roles), roots, self.own, None, self)
         _verify_snapshot(accepted, snapshot)
-        self.current = Current(accepted, snapshot_version, snapshot)
+        expires: datetime = load(Snapshot, snapshot).signed.expires
+        self.current = Current(accepted, snapshot_version, snapshot, expires)
 
     def renewed(self, now: datetime) -> Current | None:
         """The same content under a new snapshot, when the current one runs out soon; else None."""
-        if self.current is None:
-            return None
-        expires: datetime = load(Snapshot, self.current.snapshot).signed.expires
-        if expires - now > SNAPSHOT_RENEW:
+        if self.current is None or not self.runs_out(now):
             return None
         return self._with_snapshot(self.current.accepted, now)
+
+    def runs_out(self, now: datetime) -> bool:
+        """True when the snapshot should be signed again."""
+        return self.current is not None and self.current.snapshot_expires - now <= SNAPSHOT_RENEW
 
     def _with_snapshot(self, accepted: Accepted, now: datetime) -> Current:
         version = self.current.snapshot_version + 1 if self.current else 1
@@ -139,7 +145,7 @@ class Repository:
         signed = Snapshot(version=version, expires=_expiry(now, SNAPSHOT_LIFE), meta=meta)
         data = _signed(Metadata(signed), accepted, self._identity.snapshot, Snapshot.type)
         write_private(self._folder / "metadata" / f"{version}.snapshot.json", data)
-        return Current(accepted, version, data)
+        return Current(accepted, version, data, signed.expires)
 
     # --- serving -------------------------------------------------------------------------------
 
@@ -169,7 +175,7 @@ class Repository:
         """The signed timestamp, at most ``TIMESTAMP_FRESH`` old.
 
         Raises:
-            RelevoError: ``not-found`` before pairing; ``cannot-record``.
+            RelevoError: ``not-found`` before pairing.
         """
         async with self._timestamp_lock:
             made, data = self._timestamp or (None, b"")
@@ -183,15 +189,21 @@ class Repository:
         if current is None:
             raise RelevoError(Code.NOT_FOUND, "no organisation yet")
         path = self._folder / "metadata" / "timestamp.json"
-        last = load(Timestamp, read_file(path, layout.MAX_TIMESTAMP)).signed.version if path.is_file() else 0
+        if not self._timestamp_version and path.is_file():
+            self._timestamp_version = load(Timestamp, read_file(path, layout.MAX_TIMESTAMP)).signed.version
         # Seconds as a version: it grows even if the file that remembers the last one is lost.
+        self._timestamp_version = max(self._timestamp_version + 1, int(now.timestamp()))
         signed = Timestamp(
-            version=max(last + 1, int(now.timestamp())),
+            version=self._timestamp_version,
             expires=_expiry(now, layout.TIMESTAMP_LIFE),
             snapshot_meta=MetaFile.from_data(current.snapshot_version, current.snapshot, ["sha256"]),
         )
         data = _signed(Metadata(signed), current.accepted, self._identity.timestamp, Timestamp.type)
-        write_private(path, data)
+        try:
+            write_private(path, data)
+        except RelevoError as error:
+            # A full disk must not make agents distrust what is still true.
+            _log.warning("timestamp-not-kept", code=error.code.value)
         return data
 
     def _metadata(self, version: int, role: str) -> bytes:

@@ -32,7 +32,7 @@ ROUTES: tuple[Row, ...] = (
         takes=api.PairRequest,
         gives=api.Published,
         max_body=_PUBLICATION,
-        body_deadline_s=300,
+        body_deadline_s=60,
     ),
     Http(
         "POST",

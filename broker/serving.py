@@ -26,6 +26,8 @@ _log = structlog.get_logger("broker.serving")
 BACKLOG = 2_048
 DRAIN_S = 10
 KEEP_ALIVE_S = 75
+HANDSHAKE_S = 10.0
+TLS_CLOSE_S = 2.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -47,10 +49,13 @@ async def _serve(config: Config, announce: Callable[[str], None]) -> None:
             loop = asyncio.get_running_loop()
             for number in _SIGNALS:
                 loop.add_signal_handler(number, _stop, broker, server)
-            await server.serve(sockets=[listener])
-            for number in _SIGNALS:
-                # A signal that comes after the drain must not undo the orderly end.
-                loop.add_signal_handler(number, lambda: None)
+            try:
+                await server.serve(sockets=[listener])
+            finally:
+                for number in _SIGNALS:
+                    # One more signal must not cut short the orderly end.
+                    loop.remove_signal_handler(number)
+                    signal.signal(number, signal.SIG_IGN)
 
 
 class _Server(uvicorn.Server):
@@ -61,7 +66,29 @@ class _Server(uvicorn.Server):
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        """As uvicorn's, with deadlines on the TLS handshake and on its close, which it has no words for:
+        a peer that says nothing must neither take up a place nor hold up the drain."""
+        await self.lifespan.startup()
+        config = self.config
+
+        def protocol() -> asyncio.Protocol:
+            return config.http_protocol_class(  # type: ignore[call-arg]
+                config=config, server_state=self.server_state, app_state=self.lifespan.state
+            )
+
+        loop = asyncio.get_running_loop()
+        self.servers: list[asyncio.base_events.Server] = [
+            await loop.create_server(
+                protocol,
+                sock=listener,
+                ssl=config.ssl,
+                backlog=config.backlog,
+                ssl_handshake_timeout=HANDSHAKE_S,
+                ssl_shutdown_timeout=TLS_CLOSE_S,
+            )
+            for listener in sockets or ()
+        ]
+        self.started = True
         self._ready()
 
     @contextlib.contextmanager

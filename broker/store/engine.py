@@ -1,7 +1,7 @@
 """The broker's state: one writer that commits in groups, a few readers.
 
 A change is a *unit*: a synchronous function of a ``Tx`` that decides and writes inside one
-transaction together with its audit records (docs/adr/0004). Units queue; the writer thread runs each
+transaction together with its audit records (docs/adr/0006). Units queue; the writer thread runs each
 in a SAVEPOINT and commits many at once, so that one fsync serves them all. A unit's result is handed
 back only after the commit.
 """
@@ -118,7 +118,8 @@ class Store:
             RelevoError: ``cannot-record`` if the database cannot be opened.
         """
         self._loop = asyncio.get_running_loop()
-        await self.read(self._log.load)
+        # No deadline: a log of ten million entries takes a minute, and nothing else waits for it yet.
+        await self._loop.run_in_executor(self._readers, self._query, self._log.load)
         self._thread.start()
 
     async def close(self) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from broker.app import make_app
 from broker.calls import Http, Open, Row, Socket
 from broker.routes import ROUTES
 from protocol.scopes import Role
-from tests.unit.broker.world import World, paired
+from tests.unit.broker.world import World, asgi, paired
 
 PEOPLE = {
     "ada": {Role.ADMIN},
@@ -174,3 +175,50 @@ async def test_an_unexpected_error_tells_the_client_nothing_but_a_reference(tmp_
         assert b"42" not in answer.body
         assert len(answer.json["reference"]) == 8
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_made_up_bearers_are_recorded_until_the_limit_and_a_real_login_is_not_held_up(
+    tmp_path: Path,
+) -> None:
+    async with paired(tmp_path) as world:
+        token = await world.login("toni")
+        codes = [(await world.call("GET", "/v1/me", token=f"relevo_{n:064x}")).code for n in range(130)]
+        assert (codes[0], codes[-1]) == ("unauthenticated", "rate-limited")
+        size = world.broker.store.log_size
+        limited = await world.call("GET", "/v1/me", token="relevo_" + "0" * 64)
+        assert limited.headers["retry-after"] == "5"
+        assert world.broker.store.log_size == size
+        assert (await world.call("GET", "/v1/me", token=token)).status == 200
+        assert await world.login("gil"), "another route has its own limit"
+
+
+async def test_only_one_large_body_is_held_at_a_time(tmp_path: Path) -> None:
+    import asyncio
+
+    async with paired(tmp_path) as world:
+        app, gate = make_app(world.broker), asyncio.Event()
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/v1/org/pair",
+            "query_string": b"",
+            "headers": [],
+            "client": ("192.0.2.1", 1),
+            "extensions": {},
+        }
+
+        async def receive() -> dict[str, object]:
+            gate.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        async def send(message: object) -> None:
+            pass
+
+        first = asyncio.create_task(app(scope, receive, send))
+        await gate.wait()
+        second = await asgi(app, dict(scope), [b"{}"])
+        assert (second.status, second.code) == (429, "rate-limited")
+        first.cancel()
+        await asyncio.wait([first])
+        assert (await asgi(app, dict(scope), [b"{}"])).code == "malformed"
