@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,12 +28,14 @@ def say(text: str) -> None:
 
 
 def announce(result: Result) -> None:
-    """The command as a person would type it, and what it printed."""
+    """The command as a person would type it, and what it printed; polling is left out."""
+    if "--json" in result.argv:
+        return
     words = [word if word and " " not in word else f'"{word}"' for word in result.argv]
     line = " ".join(words).replace(str(FOLDER), ".demo").replace(str(ROOT) + "/.venv/bin/", "")
     print(f"  $ {line[:200]}    ({result.seconds:.1f} s)")
-    for text in (result.out, result.err):
-        for shown in text.rstrip().splitlines()[:14]:
+    for text in (result.err, result.out):
+        for shown in text.rstrip().splitlines()[:30]:
             print(f"    {shown[:160]}")
     sys.stdout.flush()
 
@@ -106,15 +109,12 @@ def diagnosis(world: World, machine: Machine, ana: Person, ticket: str) -> None:
     ana("screenshot", ticket, "-o", str(world.folder / "screen.png"))
 
 
-def repair(world: World, ana: Person, ticket: str) -> None:
+def repair(locks: Path, ana: Person, ticket: str) -> None:
     say("9. A fault: a lock file whose owner is gone. Check, plan, apply, verify")
     gone = subprocess.Popen(["true"])
     gone.wait()
-    locks = world.folder / "locks"
-    locks.mkdir()
     lock = locks / "backup.lock"
     lock.write_text(f"{gone.pid}\n")
-    os.utime(lock, (time.time() - 3600,) * 2)
     param = ("--param", f"path={lock}")
     ana("fix", "plan", ticket, "stale-lock", *param)
     ana("fix", "run", ticket, "stale-lock", *param, "--yes")
@@ -147,7 +147,8 @@ def main_job(world: World, screen: str) -> None:
     if asking.returncode:
         raise AssertionError("the session did not open")
     diagnosis(world, machine, ana, ticket)
-    repair(world, ana, ticket)
+    with tempfile.TemporaryDirectory(prefix="relevo-demo-") as locks:  # the fix may touch /tmp, not .demo
+        repair(Path(locks), ana, ticket)
     say("11. Resolved, session ended, closed")
     ana("session", "end", ticket)
     wait_until(

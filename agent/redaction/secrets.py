@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import re
 
+from agent.redaction.keyed import KEYED_RULES
 from agent.redaction.rules import Family, Rule
-from agent.redaction.values import BARE, KEYS, QUOTED, REST_OF_LINE, SEPARATOR, SUFFIX, TRIGGER, is_secret
+from agent.redaction.values import GAP, WORD, is_secret
 
 _I = re.IGNORECASE
 _IM = re.IGNORECASE | re.MULTILINE
-_GAP = r"(?:[ \t\0]{1,8}+|[ \t]{0,4}\\{0,7}[\"'][ \t]{0,4},[ \t\n]{0,40}+\\{0,7}(?=[\"']))"
-"""Between two arguments: blanks, NUL, or the quotes and comma of a JSON or Python list."""
-_WORD = r"(?:\\{0,7}\"(?P<dq>[^\"\\\n\0]{1,4000}+)|\\{0,7}'(?P<sq>[^'\\\n\0]{1,4000}+)|(?P<w>[^\s\0\"',][^\s\0]{0,4000}+))"
 
 
 def _upper_and_digit(_match: re.Match[str], value: str) -> bool:
@@ -132,7 +130,7 @@ SECRET_RULES: tuple[Rule, ...] = (
         Family.SECRET,
         "psk",
         "wpa_passphrase|wpa_psk|key_content",
-        re.compile(r"\bwpa_passphrase" + _GAP + r"\S{1,64}" + _GAP + _WORD),
+        re.compile(r"\bwpa_passphrase" + GAP + r"\S{1,64}" + GAP + WORD),
     ),
     Rule(
         Family.SECRET,
@@ -143,7 +141,7 @@ SECRET_RULES: tuple[Rule, ...] = (
             r"[ \t:=]{1,8}+(?P<a>[^\s\0#]{1,200}+)"
             r"|\bcom2sec6?[ \t]+\S{1,100}+[ \t]+\S{1,100}+[ \t]+(?P<b>[^\s\0]{1,200}+)"
             r"|\bsnmp(?:get|walk|bulkwalk|bulkget|set|trap|getnext|table|status|df)\b[^\n]{0,200}?[ \t\0\"',]-c"
-            r"(?:" + _GAP + r"\\{0,7}[\"']?|)(?P<c>[^\s\0\"',\\]{1,200}+)",
+            r"(?:" + GAP + r"\\{0,7}[\"']?|)(?P<c>[^\s\0\"',\\]{1,200}+)",
             _I,
         ),
         is_secret,
@@ -169,7 +167,7 @@ SECRET_RULES: tuple[Rule, ...] = (
         r"mysql|mariadb|sshpass|ldap|redis-cli|curl|wget|smbclient|rpcclient|7z|zip|chpasswd|ipmitool|xfreerdp|vncviewer|mongo",
         re.compile(
             r"\b(?:mysql\w*|mariadb[\w-]*|mysqldump|7z[az]?|unzip|zip|mongo\w*|sshpass)\b[^\n]{0,400}?[ \t\0\"']"
-            r"-[pP](?:" + _GAP + _WORD + r"|(?P<a>[^\s\0\"'=][^\s\0\"']{0,400}+))"
+            r"-[pP](?:" + GAP + WORD + r"|(?P<a>[^\s\0\"'=][^\s\0\"']{0,400}+))"
             r"|\bldap(?:search|modify|add|delete|passwd|whoami|compare)\b[^\n]{0,400}?[ \t\0\"']-w(?!\w)\\{0,7}[\"']?[ \t\0,]{0,8}+\\{0,7}[\"']?(?P<b>[^\s\0\"']{1,400}+)"
             r"|\bredis-cli\b[^\n]{0,400}?[ \t\0\"']-a(?!\w)\\{0,7}[\"']?[ \t\0,]{1,8}+\\{0,7}[\"']?(?P<c>[^\s\0\"']{1,400}+)"
             r"|\b(?:ipmitool|vncviewer)\b[^\n]{0,400}?[ \t\0\"']-P(?!\w)\\{0,7}[\"']?[ \t\0,]{1,8}+\\{0,7}[\"']?(?P<e>[^\s\0\"']{1,400}+)"
@@ -179,91 +177,7 @@ SECRET_RULES: tuple[Rule, ...] = (
         ),
         is_secret,
     ),
-    Rule(
-        Family.SECRET,
-        "password",
-        TRIGGER,
-        re.compile(r"(?<![\w-])--?(?:[a-z]+-){0,3}(?:" + KEYS + r")[a-z-]{0,12}+" + _GAP + _WORD, _I),
-        is_secret,
-    ),
-    Rule(
-        Family.SECRET,
-        "password",
-        TRIGGER,
-        re.compile(
-            r"(?:"
-            + KEYS
-            + r")"
-            + SUFFIX
-            + r"\\{0,7}[\"'](?:[ \t]{0,8},[ \t]{0,8}\\{0,7}[\"']?value\\{0,7}[\"']?[ \t]{0,8}[:=][ \t]{0,8}"
-            r"|[ \t]{1,8}value[ \t]{0,4}=[ \t]{0,4})(?:" + QUOTED + r"|" + BARE + r")",
-            _I,
-        ),
-        is_secret,
-    ),
-    Rule(
-        Family.SECRET,
-        "password",
-        TRIGGER,
-        re.compile(
-            r"(?:"
-            + KEYS
-            + r")"
-            + SUFFIX
-            + r"(?:\\{0,7}[\"'])?(?:[ \t][^<>\n]{0,200}+)?>(?:\s{0,40}+<(?:string|value|data)>)?"
-            r"\s{0,40}+(?:<!\[CDATA\[)?(?P<v>[^<>\]]{1,4000}+)(?=<|\]\]>|\Z)",
-            _I,
-        ),
-        is_secret,
-    ),
-    Rule(
-        Family.SECRET,
-        "password",
-        TRIGGER,
-        re.compile(
-            r"(?:^|(?<=\0))[ \t]{0,40}+(?:export[ \t]+|set[ \t]+|- )?[\w.-]{0,60}?(?:"
-            + KEYS
-            + r")"
-            + SUFFIX
-            + SEPARATOR
-            + r"(?![\"'\\>])"
-            + REST_OF_LINE,
-            _IM,
-        ),
-        is_secret,
-    ),
-    Rule(
-        Family.SECRET,
-        "password",
-        TRIGGER,
-        re.compile(
-            r"(?:"
-            + KEYS
-            + r")"
-            + SUFFIX
-            + r"(?:\\{0,7}[\"'])?(?:\])?"
-            + SEPARATOR
-            + r"(?:"
-            + QUOTED
-            + r"|"
-            + BARE
-            + r")",
-            _I,
-        ),
-        is_secret,
-    ),
-    Rule(
-        Family.SECRET,
-        "password",
-        TRIGGER,
-        re.compile(
-            r"(?:password|passwd|passphrase|passcode|contrase(?:ñ|n)a|clave|secret|pin)[ \t]{1,4}+"
-            r"(?:(?:is|es|was|era|to|with|con)[ \t]{1,4}+)?"
-            r"(?:\\{0,7}[\"'](?P<q>[^\"'\\\n]{1,400}+)\\{0,7}[\"']|(?:(?<=is )|(?<=es )|(?<=to )|(?<=was ))(?P<w>(?=[^\s\0]{0,60}?[\d!@#$%^&*+=?])[^\s\0]{3,400}+))",
-            _I,
-        ),
-        is_secret,
-    ),
+    *KEYED_RULES,
     Rule(
         Family.SECRET,
         "password",

@@ -29,6 +29,12 @@ QUOTED = (
     r"|\"(?P<double>(?:[^\"\\\n]|\\.)*+)"
     r"|\\{0,7}'(?P<single>(?:[^'\\\n]|\\[^'\n]|'')*+)"
 )
+GAP = r"(?:[ \t\0]{1,8}+|[ \t]{0,4}\\{0,7}[\"'][ \t]{0,4},[ \t\n]{0,40}+\\{0,7}(?=[\"']))"
+"""Between two arguments: blanks, NUL, or the quotes and comma of a JSON or Python list."""
+WORD = (
+    r"(?:\\{0,7}\"(?P<dq>[^\"\\\n\0]{1,4000}+)|\\{0,7}'(?P<sq>[^'\\\n\0]{1,4000}+)"
+    r"|(?P<w>[^\s\0\"',][^\s\0]{0,4000}+))"
+)
 NEXT_KEY = r"[ ]?[\w.-]{1,40}+(?:[ ](?:id|source|catalog|security|timeout|size|name|instance))?[=:]"
 BARE = rf"(?P<bare>(?:[^\s\0\"'<>,;&]|[,;&](?!{NEXT_KEY}|[\s\0]|$)|[\"'](?![\s\0,;}}\])]|$))++)"
 """To the next blank; a comma, semicolon or ampersand ends it only where another key follows."""

@@ -54,7 +54,7 @@ TRIVIAL_VALUES = _words(
     """
     null none nil true false yes no on off ask prompt required optional enabled disabled unset set empty
     undefined missing invalid incorrect wrong expired failed ok n/a x * ! !! - -- + | > { [ ( [] {} ()
-    changed unchanged unlocked locked sufficient requisite
+    changed unchanged unlocked locked sufficient requisite amd64 i386 arm64 armhf all any
     """
 )
 """Values that say something about a secret and are none."""

@@ -31,6 +31,7 @@ from protocol.wire import to_msgpack
 _log = logging.getLogger(__name__)
 
 _STOP_S = 5.0
+_REASON_S = 1.0
 
 Handle = Callable[[AssistChannel], Awaitable[None]]
 
@@ -70,6 +71,9 @@ class _Session:
         finally:
             self._leg.abort()
             await self._leg.wait_closed()
+        return self._ended()
+
+    def _ended(self) -> RelevoError:
         lost = self._owner.lost if self._owner is not None else None
         return self._said or why(lost, self._leg)
 
@@ -120,7 +124,7 @@ class AssistServing(_Session):
         writer: asyncssh.SSHWriter[bytes],
         _stderr: asyncssh.SSHWriter[bytes],
     ) -> None:
-        channel = AssistChannel(self._leg, reader, writer)
+        channel = AssistChannel(self._leg, reader, writer, _closed_by_technician)
         task = asyncio.create_task(self._serve(channel), name="assist channel")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -168,12 +172,25 @@ class AssistConnection(_Session):
             writer, reader, _ = await self._connection.open_session(subsystem=SUBSYSTEM)
         except asyncssh.ChannelOpenError as error:
             if self._connection.is_closed():
-                raise await self.wait_closed() from error
+                raise self._ended() from error
             code = Code.RATE_LIMITED if error.code == asyncssh.OPEN_RESOURCE_SHORTAGE else Code.REFUSED
             raise RelevoError(code, error.reason) from error
         except (asyncssh.Error, RelevoError, OSError) as error:
             raise why(error, self._leg) from error
-        return AssistChannel(self._leg, reader, writer)
+        return AssistChannel(self._leg, reader, writer, self._why_cut)
+
+    async def _why_cut(self) -> RelevoError:
+        """An ending session closes its channels a moment before it says why."""
+        try:
+            async with asyncio.timeout(_REASON_S):
+                await self._connection.wait_closed()
+        except TimeoutError:
+            return RelevoError(Code.SESSION_LOST, "the agent closed the channel")
+        return self._ended()
+
+
+async def _closed_by_technician() -> RelevoError:
+    return RelevoError(Code.INTERRUPTED, "the technician closed the channel")
 
 
 async def serve_assist(

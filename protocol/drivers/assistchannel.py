@@ -3,6 +3,8 @@ them on; and why a session's SSH ended, as our own errors."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import asyncssh
 
 from protocol.assist import MAX_EVENT
@@ -50,8 +52,11 @@ class AssistChannel:
         leg: LegTunnel,
         reader: asyncssh.SSHReader[bytes],
         writer: asyncssh.SSHWriter[bytes],
+        cut: Callable[[], Awaitable[RelevoError]],
     ) -> None:
+        """``cut`` says why, when the other side closed the channel without having completed it."""
         self._leg = leg
+        self._cut = cut
         self._reader = reader
         self._writer = writer
         self._frames = FrameReader(_MAX_BODY)
@@ -65,7 +70,8 @@ class AssistChannel:
 
         Raises:
             RelevoError: ``session-lost`` or ``session-ended``; ``too-large``; ``malformed`` if the
-                channel ended inside a frame.
+                channel ended inside a frame; on the agent's side ``interrupted`` when the technician
+                closed the channel, and with it wants no answer any more.
         """
         while not self._ready:
             data = await self.read()
@@ -87,9 +93,19 @@ class AssistChannel:
     async def read(self, most: int = READ) -> bytes:
         """Some bytes; empty when the other side has finished. Raises as ``receive``."""
         try:
-            return await self._reader.read(most)
+            data = await self._reader.read(most)
         except (asyncssh.Error, RelevoError, OSError) as error:
             raise why(error, self._leg) from error
+        if not data and self._was_cut():
+            raise await self._cut()
+        return data
+
+    def _was_cut(self) -> bool:
+        """The technician ends a request by closing, the agent by an exit status: without it, it was cut."""
+        channel = self._writer.channel
+        if isinstance(channel, asyncssh.SSHClientChannel):
+            return channel.is_closing() and channel.get_exit_status() is None
+        return channel.is_closing()
 
     async def write(self, data: bytes) -> None:
         """Write, then wait for room in the channel and in the leg.
@@ -102,6 +118,10 @@ class AssistChannel:
         except (asyncssh.Error, RelevoError, OSError) as error:
             raise why(error, self._leg) from error
         await self._leg.writable()
+
+    @property
+    def closed(self) -> bool:
+        return self._writer.channel.is_closing()
 
     def finish(self) -> None:
         """Nothing more will be sent; receiving goes on."""
