@@ -9,7 +9,7 @@ from collections import Counter
 from agent.redaction import identifiers, names, paths
 from agent.redaction.classes import TABLE, FactClass, Treatment
 from agent.redaction.known import Known, Person
-from agent.redaction.pseudonyms import TOKEN, Pseudonyms
+from agent.redaction.pseudonyms import Pseudonyms, is_pseudonym
 from agent.redaction.wordlists import GENERIC_ACCOUNTS
 from protocol.scopes import Clearance
 
@@ -60,15 +60,16 @@ class Hiding:
     def home(self, match: re.Match[str]) -> str:
         """A path below a home folder: the owner as a person, the rest as business data."""
         who, rest = match["who"], match["rest"]
-        shown = who if TOKEN.match(who) else self.login(who)
+        shown = who if is_pseudonym(who) else self.login(who)
         if self.business is not Treatment.CLEAR:
             rest = paths.masked(rest, self.file)
         if (shown, rest) != (who, match["rest"]):
             self.counts["person:home"] += 1
-        return f"{match['root']}{shown}{rest}"
+        before = match[0][: match.start("root") - match.start()]
+        return f"{before}{match['root']}{shown}{rest}"
 
     def file(self, name: str) -> str:
-        if TOKEN.match(name):
+        if is_pseudonym(name):
             return name
         self.counts["business:file"] += 1
         return self.pseudonyms.named("file", name)
@@ -85,8 +86,11 @@ class Hiding:
         return bool(self._requester) and login.casefold() == self._requester
 
     def _mail(self, found: str) -> str:
-        local = re.split(r"@|%40|\\u0040", found, maxsplit=1)[0]
-        return found if self.shows_own(local) else self.pseudonyms.named("mail", found)
+        local, _at, domain = re.split(r"(@|%40|\\u0040)", found, maxsplit=1)
+        # getty@tty1.service: an instance of a unit (systemd.unit(5)), which names no person
+        if self.shows_own(local) or domain.rpartition(".")[2] in _UNITS:
+            return found
+        return self.pseudonyms.named("mail", found)
 
     def _mac(self, found: str) -> str:
         digits = re.sub(r"[^0-9a-fA-F]", "", found).lower()
@@ -139,10 +143,13 @@ def names_something(value: str) -> bool:
     except ValueError:
         plain = value.casefold()
         stays = plain in ("localhost", "default", "*", "") or plain.isdigit()
-        return not (stays or _INTERFACE.fullmatch(plain) or TOKEN.match(value))
+        return not (stays or _INTERFACE.fullmatch(plain) or is_pseudonym(value))
     return False
 
 
+_UNITS = frozenset(
+    {"service", "socket", "slice", "scope", "target", "timer", "mount", "device", "path", "swap"}
+)
 _INTERFACE = re.compile(
     r"(?:lo|eth|en|wl|ww|br|docker|veth|virbr|tun|tap|bond|ppp|wg|dummy)[a-z0-9._@-]{0,14}"
 )

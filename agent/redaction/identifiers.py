@@ -50,10 +50,21 @@ USER_CONTEXT = re.compile(
     _I,
 )
 _SEP = r"(?:\\{1,4}|/|%2f|%5c)"
+_ROOT = (
+    r"(?P<root>(?:(?<![\w.])|(?<=file://))(?:/(?:var/|export/|usr/)?home/|/Users/|%2fhome%2f"
+    rf"|[a-z]:{_SEP}{{1,2}}(?:Users|Documents and Settings){_SEP}{{1,2}}))"
+    r"(?P<who>[^\s\0/\\\"'<>|:;,)%\]}]{1,64}+)"
+)
+_PART = r"[^\s\0/\\\"'<>|:;,)\]}]{0,255}+"
+_DOCUMENT = r"\.(?:pdf|docx?|xlsx?|pptx?|od[tspg]|rtf|txt|csv|jpe?g|png|gif|heic|mp[34]|mov|avi|mkv|zip|rar|7z|eml|msg|pst)\b"
 HOME = re.compile(
-    rf"(?P<root>(?:(?<![\w.])|(?<=file://))(?:/(?:var/|export/|usr/)?home/|/Users/|%2fhome%2f|[a-z]:{_SEP}{{1,2}}(?:Users|Documents and Settings){_SEP}{{1,2}}))"
-    rf"(?P<who>[^\s\0/\\\"'<>|:;,)%\]}}]{{1,64}}+)"
-    rf"(?P<rest>(?:{_SEP}[^\s\0/\\\"'<>|:;,)\]}}]{{0,255}}+){{0,40}}+)",
+    rf"{_ROOT}(?P<rest>(?:{_SEP}{_PART}){{0,40}}+"
+    # blanks in names: up to a known ending, or while a folder follows
+    rf"(?:(?:[ ][^\s\0/\\\"'<>|:;,]{{1,60}}){{1,5}}?(?:{_DOCUMENT}|(?:{_SEP}{_PART}){{1,40}}+))?)",
+    _I,
+)
+HOME_QUOTED = re.compile(
+    rf"(?P<quote>[\"'])(?=[^\"'\n\0]{{1,4000}}+(?P=quote))(?=[a-z%/]){_ROOT}(?P<rest>{_SEP}[^\n\0\"']{{0,4000}}+)",
     _I,
 )
 DOMAIN = re.compile(
@@ -96,6 +107,7 @@ def clear_part(part: str) -> bool:
 
 IDENTIFIER_RULES: tuple[Rule, ...] = (
     Rule(Family.PERSON, "mail", r"@|%40|\\u0040", MAIL),
+    Rule(Family.PERSON, "home", r"[\"'](?:/(?:var/|export/|usr/)?home/|/users/|file:|[a-z]:)", HOME_QUOTED),
     Rule(Family.PERSON, "home", r"home/|/users/|home%2f|users(?:[\\%/])|documents and settings", HOME),
     Rule(
         Family.PERSON,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from agent.redaction.identifiers import clear_part
-from agent.redaction.pseudonyms import TOKEN
+from agent.redaction.pseudonyms import is_pseudonym
 
 _TECHNICAL = re.compile(
     r"(?:/(?:bin|boot|dev|etc|lib|lib32|lib64|opt|proc|root|run|sbin|sys|usr|var|tmp|snap|nix|System|Library|Applications)(?:/|$)"
@@ -35,7 +35,7 @@ def one_word(path: str) -> str:
 
 
 def _stays(part: str) -> bool:
-    return clear_part(part) or TOKEN.match(part) is not None or part.startswith(("<secret:", "<masked>"))
+    return clear_part(part) or is_pseudonym(part) or part.startswith(("<secret:", "<masked>"))
 
 
 def _hidden(part: str, hide: Callable[[str], str]) -> str:

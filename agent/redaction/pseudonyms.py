@@ -9,11 +9,16 @@ import ipaddress
 import re
 import unicodedata
 
-TOKEN = re.compile(
-    r"(?:user|name|mail|host|dom|net|net6|mac|ssid|serial|phone|file)-(?:local\.)?[0-9a-f]{6}(?![0-9A-Za-z])"
+_TOKEN = re.compile(
+    r"(?:user|name|mail|host|dom|net6?|mac|ssid|serial|phone|file)-(?:local\.)?[0-9a-f]{6}"
+    r"(?:\.(?:\d{1,3}|[0-9a-f]{6}|dom-[0-9a-f]{6}))?(?:\.[A-Za-z0-9]{1,5})?"
 )
-"""What a pseudonym looks like: such text is never replaced again."""
 _CACHE = 4_096
+
+
+def is_pseudonym(text: str) -> bool:
+    """Whether ``text`` is a pseudonym and nothing else: it is never replaced again."""
+    return _TOKEN.fullmatch(text) is not None
 
 
 class Pseudonyms:

@@ -13,7 +13,7 @@ from agent.redaction.classes import TABLE, FactClass, Treatment
 from agent.redaction.decoding import decode, narrow
 from agent.redaction.hiding import Hiding, names_something
 from agent.redaction.known import Known, known_here
-from agent.redaction.pseudonyms import TOKEN
+from agent.redaction.pseudonyms import is_pseudonym
 from agent.redaction.rules import Engine, Family, Rule
 from agent.redaction.secrets import SECRET_RULES
 from agent.redaction.values import TRIGGER, kind_of
@@ -97,7 +97,7 @@ class Redactor:
             return self.text(path)
         if identifiers.HOME.match(path):
             return self.text(paths.one_word(path)).replace(paths.BLANK, " ")
-        return paths.masked(self.text(path), self._hiding.file)
+        return paths.masked(path, self._hiding.file)
 
     def argv(self, arguments: Sequence[str]) -> list[str]:
         """A command line; a secret may stand in the argument after its option."""
@@ -120,7 +120,7 @@ class Redactor:
         return self._person_value(value) if kind is FactClass.PERSON else self._network_value(value)
 
     def _person_value(self, value: str) -> str:
-        if value.casefold() in GENERIC_ACCOUNTS or TOKEN.match(value) or self._hiding.shows_own(value):
+        if value.casefold() in GENERIC_ACCOUNTS or is_pseudonym(value) or self._hiding.shows_own(value):
             return value
         clean = self.text(value)
         if clean != value:
@@ -157,7 +157,9 @@ class Redactor:
             return self._hiding.home(match)
         group = match.lastgroup if rule.kind not in _WHOLE_MATCH else None
         hidden = match[group] if group else match[0]
-        if (rule.accept is not None and not rule.accept(match, hidden)) or TOKEN.match(hidden):
+        if rule.accept is not None and not rule.accept(match, hidden):
+            return match[0]
+        if rule.family is not Family.SECRET and is_pseudonym(hidden):
             return match[0]
         begin = match.start(group) - match.start() if group else 0
         if rule.family is Family.SECRET:
