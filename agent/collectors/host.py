@@ -74,7 +74,7 @@ class Host:
                 pass
         finally:
             for running in list(self._running.values()):
-                self._end(running, "timeout")
+                self._end(running, "stopped")
             self._sweep()
             self._selector.close()
 

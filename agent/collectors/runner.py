@@ -187,6 +187,8 @@ def _result(collector: Collector, ended: Ended) -> CollectorResult:
 def _output(ended: Ended) -> Output:
     if ended.how == "timeout":
         return Output(status=Status.TIMEOUT, reason="time-limit")
+    if ended.how == "stopped":
+        return Output(status=Status.FAILED, reason="host-ended")
     if ended.how == "overflow":
         return Output(status=Status.FAILED, reason="output-limit")
     if ended.rc != 0 or not ended.output:
