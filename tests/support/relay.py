@@ -7,9 +7,10 @@ It keeps the contract of ``broker/relay.py`` that the driver relies on: one-time
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -28,8 +29,6 @@ def certificate() -> tuple[ssl.SSLContext, str, str]:
     issued = authority.issue_cert("localhost", "127.0.0.1")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     issued.configure_cert(context)
-    import hashlib
-
     der = ssl.PEM_cert_to_DER_cert(issued.cert_chain_pems[0].bytes().decode())
     return context, hashlib.sha256(der).hexdigest(), authority.cert_pem.bytes().decode()
 
@@ -47,8 +46,11 @@ class Relay:
     forwarded: int = 0
     kill_after: list[int] = field(default_factory=list)
     """Byte counts after which every connection is cut, in rising order."""
-    seen: list[bytes] = field(default_factory=list)
+    watch: Callable[[bytes], None] | None = None
+    change: Callable[[bytes], bytes] | None = None
     hellos: int = 0
+    requests: int = 0
+    """HTTP requests that reached us: TLS was accepted by the client."""
     _server: object = None
     _met: dict[str, asyncio.Event] = field(default_factory=dict)
 
@@ -72,6 +74,7 @@ class Relay:
             "127.0.0.1",
             self.port,
             ssl=self.tls,
+            process_request=self._count_request,
             compression=None,
             max_size=1 << 20,
             write_limit=1 << 20,
@@ -83,6 +86,9 @@ class Relay:
         server, self._server = self._server, None
         if server is not None:
             self.cut()
+            for met in self._met.values():
+                met.set()
+            self._met.clear()
             server.close()
             await server.wait_closed()
 
@@ -96,6 +102,9 @@ class Relay:
         self.tokens.clear()
         for socket in list(self.ends.values()):
             await socket.close(4410)
+
+    def _count_request(self, _socket: ServerConnection, _request: object) -> None:
+        self.requests += 1
 
     async def _serve(self, socket: ServerConnection) -> None:
         with suppress(ConnectionClosed):
@@ -117,13 +126,18 @@ class Relay:
         if (name, 1 - side) in self.ends:
             met.set()
         try:
-            async for frame in socket:
+            async for received in socket:
+                frame = received
                 await met.wait()
                 there = self.ends.get((name, 1 - side))
                 self.forwarded += len(frame)
                 if self.kill_after and self.forwarded >= self.kill_after[0]:
                     self.kill_after.pop(0)
                     self.cut()
+                if self.watch is not None:
+                    self.watch(frame)
+                if self.change is not None:
+                    frame = self.change(frame)
                 if there is not None:
                     with suppress(ConnectionClosed):
                         await there.send(frame)

@@ -1,0 +1,117 @@
+"""The quick client: one request to the agent through the holder of an open session, no SSH of its own.
+
+Light to import on purpose (no asyncssh, cryptography, rich or urllib3): a whole ``relevo diagnose`` on an
+open session should cost about as much as starting Python.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+from protocol.assist import Completed, Event, Failed, Request
+from protocol.drivers.files import socket_address
+from protocol.errors import Code, RelevoError
+from protocol.frames import FrameReader, frame
+from protocol.wire import from_msgpack, to_msgpack
+from technician.held import (
+    ASSIST,
+    CONTROL,
+    Control,
+    End,
+    HeldRecord,
+    HeldSession,
+    Status,
+    find_session,
+    is_alive,
+)
+
+__all__ = ["HeldSession", "end_session", "exchange", "find_session", "session_status"]
+
+_CONNECT_S = 5.0
+_CONTROL_S = 15.0
+_READ = 256 << 10
+
+
+def exchange(held: HeldSession, request: Request, *, timeout_s: float | None) -> Iterator[Event]:
+    """Send ``request``, give the events as they come, stop after ``Completed`` (which is not given).
+
+    Closing the iterator early tells the agent that nobody wants the rest.
+
+    Args:
+        timeout_s: longest silence between two events, seconds; None: as long as the session lives.
+
+    Raises:
+        RelevoError: the code of a ``Failed`` event; ``session-ended`` or ``session-lost`` when it was
+            cut; ``timeout``; ``malformed`` for anything that is no event.
+    """
+    with _connected(held) as holder:
+        holder.settimeout(timeout_s)
+        try:
+            holder.sendall(ASSIST + frame(to_msgpack(request)))
+            for body in _frames(holder):
+                event: Event = from_msgpack(body, Event)
+                if isinstance(event, Completed):
+                    return
+                if isinstance(event, Failed):
+                    raise RelevoError(event.code, event.detail)
+                yield event
+        except TimeoutError as error:
+            raise RelevoError(Code.TIMEOUT, "the machine did not answer in time") from error
+        except OSError as error:
+            raise _cut(held) from error
+        raise _cut(held)
+
+
+def session_status(held: HeldSession) -> HeldRecord:
+    """What the holder says now. Raises RelevoError: ``no-session``, ``timeout``, ``session-lost``."""
+    return _control(held, Status())
+
+
+def end_session(held: HeldSession) -> HeldRecord:
+    """End the session; returns when the holder has let go of it. Raises as ``session_status``."""
+    return _control(held, End())
+
+
+def _control(held: HeldSession, message: Control) -> HeldRecord:
+    with _connected(held) as holder:
+        holder.settimeout(_CONTROL_S)
+        try:
+            holder.sendall(CONTROL + frame(to_msgpack(message)))
+            for body in _frames(holder):
+                record: HeldRecord = from_msgpack(body, HeldRecord)
+                return record
+        except TimeoutError as error:
+            raise RelevoError(Code.TIMEOUT, "the session's holder did not answer") from error
+        except OSError as error:
+            raise _cut(held) from error
+        raise _cut(held)
+
+
+@contextlib.contextmanager
+def _connected(held: HeldSession) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX) as holder:
+        holder.settimeout(_CONNECT_S)
+        try:
+            with socket_address(held.socket) as address:
+                holder.connect(address)
+        except OSError as error:
+            raise RelevoError(Code.NO_SESSION, held.record.ticket) from error
+        yield holder
+
+
+def _frames(holder: socket.socket) -> Iterator[bytes]:
+    reader = FrameReader()
+    while True:
+        data: Any = holder.recv(_READ)
+        if not data:
+            return
+        yield from reader.feed(data)
+
+
+def _cut(held: HeldSession) -> RelevoError:
+    if is_alive(held.record):
+        return RelevoError(Code.SESSION_LOST, "the answer was cut")
+    return RelevoError(Code.SESSION_ENDED, "the session's holder has gone")
