@@ -13,6 +13,8 @@ from broker.config import VERSION
 from protocol.api import Problem
 
 _PARAM = re.compile(r"\{(\w+)(?::\w+)?\}")
+_SUMMARY = re.compile(r"^``[^`]*``:? ?")
+"""A handler's docstring names its route first, which OpenAPI says already."""
 _SCHEMAS = "#/components/schemas/{name}"
 
 
@@ -45,7 +47,7 @@ def document() -> bytes:
 def _operation(row: Http, by_kind: dict[type, dict[str, Any]]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": row.handler.__name__,
-        "summary": (row.handler.__doc__ or row.handler.__name__).split("\n")[0],
+        "summary": _SUMMARY.sub("", (row.handler.__doc__ or row.handler.__name__).split("\n")[0]),
         "parameters": _parameters(row),
         "responses": {
             "204" if row.gives is None else "200": _success(row, by_kind),

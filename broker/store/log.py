@@ -56,12 +56,24 @@ class Runs:
         self._tail: list[bytes] = []
         self._levels: list[list[bytes]] = []
 
+    @property
+    def size(self) -> int:
+        """Leaves so far."""
+        return (len(self._levels[0]) if self._levels else 0) * tiles.WIDTH + len(self._tail)
+
     def extend(self, leaves: Iterable[bytes]) -> None:
         for leaf in leaves:
             self._tail.append(leaf)
             if len(self._tail) == tiles.WIDTH:
                 self._add(0, merkle.root_of(self._tail))
                 self._tail = []
+
+    def frontier(self) -> merkle.Frontier:
+        """The frontier of the tree of all leaves: that of the runs, then that of what follows them."""
+        upper, lower = merkle.Frontier(), merkle.Frontier()
+        upper.extend(self._levels[0] if self._levels else ())
+        lower.extend(self._tail)
+        return merkle.Frontier(self.size, (*upper.hashes, *lower.hashes))
 
     def hashes(self, level: int, first: int, count: int) -> bytes:
         """Joined hashes of tile level ``level`` (1 or more). Raises RelevoError: ``not-found``."""
@@ -105,12 +117,12 @@ class AuditLog:
 
     def load(self, conn: Connection) -> None:
         """Rebuild the tree from the stored leaves and compare with the last signed checkpoint."""
-        self._frontier, self.runs = merkle.Frontier(), Runs()
+        self.runs = Runs()
         try:
-            verify_stored(conn, self._signer, self._frontier, self.runs)
+            verify_stored(conn, self._signer, self.runs)
         except RelevoError as error:
             self.broken = error.detail or error.code.value
-        self._next = self._frontier
+        self._frontier = self._next = self.runs.frontier()
 
     def begin(self) -> None:
         """A new group starts from what is committed."""
@@ -172,51 +184,49 @@ def latest_checkpoint(conn: Connection) -> Checkpoint | None:
     return None if row is None else Checkpoint(row.size, row.root, row.note)
 
 
-def leaves_from(conn: Connection, start: int) -> Iterator[Leaf]:
-    """Rows from index ``start``, in order, read in batches."""
-    while True:
-        rows = conn.execute(
-            select(audit.c.idx, audit.c.salt, audit.c.record, audit.c.leaf)
-            .where(audit.c.idx >= start)
-            .order_by(audit.c.idx)
-            .limit(_BATCH)
-        ).all()
-        for row in rows:
-            yield Leaf(row.idx, row.salt, row.record, row.leaf)
-        if len(rows) < _BATCH:
-            return
-        start = rows[-1].idx + 1
-
-
-def verify_stored(conn: Connection, signer: LogSigner, frontier: merkle.Frontier, runs: Runs) -> None:
+def verify_stored(conn: Connection, signer: LogSigner, runs: Runs) -> None:
     """Rebuild the tree of every stored entry and compare it with the last signed checkpoint.
 
-    ``frontier`` and ``runs`` are empty and hold the entries up to the first bad one afterwards.
+    ``runs`` is empty, and holds the entries up to the first bad one afterwards.
 
     Raises:
         RelevoError: ``proof-invalid`` naming the first entry that does not fit its leaf or place;
             a change of a whole entry shows only in the root and is named by auditors' tools.
     """
-    for leaf in leaves_from(conn, 0):
-        if leaf.idx != frontier.size:
-            raise RelevoError(Code.PROOF_INVALID, f"entry {frontier.size} is missing")
-        if not _all_bytes(leaf):
-            raise RelevoError(Code.PROOF_INVALID, f"entry {leaf.idx} was changed")
-        if leaf.record is not None and leaf_data(leaf.salt, leaf.record) != leaf.leaf:
-            raise RelevoError(Code.PROOF_INVALID, f"entry {leaf.idx} was changed")
-        hashed = merkle.leaf_hash(leaf.leaf)
-        frontier.append(hashed)
-        runs.extend((hashed,))
-    last = latest_checkpoint(conn)
+    for batch in _batches(conn):
+        runs.extend(_checked(batch, runs.size))
+    last, size = latest_checkpoint(conn), runs.size
     if last is None:
-        if frontier.size:
-            raise RelevoError(Code.PROOF_INVALID, f"{frontier.size} entries and no checkpoint")
+        if size:
+            raise RelevoError(Code.PROOF_INVALID, f"{size} entries and no checkpoint")
         return
     signed = signer.open(last.note)
-    if signed != (last.size, last.root) or signed != (frontier.size, frontier.root()):
-        raise RelevoError(
-            Code.PROOF_INVALID, f"{frontier.size} entries do not match the checkpoint of {last.size}"
-        )
+    if signed != (last.size, last.root) or signed != (size, runs.frontier().root()):
+        raise RelevoError(Code.PROOF_INVALID, f"{size} entries do not match the checkpoint of {last.size}")
+
+
+def _batches(conn: Connection) -> Iterator[Sequence[Leaf]]:
+    """All rows in order of their index, some thousand at a time."""
+    wanted = select(audit.c.idx, audit.c.salt, audit.c.record, audit.c.leaf).order_by(audit.c.idx)
+    after = -1
+    while True:
+        rows = conn.execute(wanted.where(audit.c.idx > after).limit(_BATCH)).all()
+        yield [Leaf(*row) for row in rows]
+        if len(rows) < _BATCH:
+            return
+        after = rows[-1].idx
+
+
+def _checked(batch: Sequence[Leaf], start: int) -> Iterator[bytes]:
+    """Leaf hashes of rows that stand where they should and are what their leaf says."""
+    for expected, leaf in enumerate(batch, start):
+        if leaf.idx != expected:
+            raise RelevoError(Code.PROOF_INVALID, f"entry {expected} is missing")
+        if not _all_bytes(leaf) or (
+            leaf.record is not None and leaf_data(leaf.salt, leaf.record) != leaf.leaf
+        ):
+            raise RelevoError(Code.PROOF_INVALID, f"entry {expected} was changed")
+        yield merkle.leaf_hash(leaf.leaf)
 
 
 def _all_bytes(leaf: Leaf) -> bool:
