@@ -144,7 +144,7 @@ def main(word):
     if word == "plan":
         if verdict == STALE:
             say("plan", **known)
-        return 0
+        return 3 if verdict == UNKNOWN else 0
     if word == "apply" and verdict == STALE:
         folder, name = open_parent(path)
         os.unlink(name, dir_fd=folder)
