@@ -31,6 +31,8 @@ from protocol.sshkeys import PublicKey
 from protocol.times import rfc3339
 from protocol.wire import facts, to_json
 
+AGENT_ACTIONS = frozenset(tuple(Action)[tuple(Action).index(Action.SESSION_SHOWN) :])
+"""What agents record. The rest of the list is the broker's to write."""
 _AT_ONCE = 4
 """Signatures checked on the event loop; longer batches go to a thread (about 0.2 ms each)."""
 _MAX_FACTS = 32
@@ -62,13 +64,15 @@ def verify(envelopes: Sequence[Envelope], key: PublicKey, agent: str) -> list[En
 
     Raises:
         RelevoError: ``signature-invalid`` or ``malformed``; ``identity-mismatch`` for an entry of
-            another agent.
+            another agent; ``refused`` for an action that agents do not record.
     """
     found = []
     for envelope in envelopes:
         entry = open_envelope(envelope, JournalEntry, [key])
         if entry.agent != agent:
             raise RelevoError(Code.IDENTITY_MISMATCH, "a journal entry of another machine")
+        if entry.action not in AGENT_ACTIONS:
+            raise RelevoError(Code.REFUSED, f"{entry.action} is not an agent's to record")
         found.append(Entry(entry, to_json(envelope), hashlib.sha256(envelope.payload).hexdigest()))
     return found
 
@@ -106,7 +110,7 @@ async def take_in(broker: Broker, control: Link, envelopes: Sequence[Envelope]) 
             entries = verify(envelopes, key, control.agent)
         return await broker.store.write(lambda tx: _append(tx, control, entries, broker.clock()))
     except RelevoError as error:
-        if error.exit_status is Exit.VERIFICATION_FAILED or error.code is Code.MALFORMED:
+        if error.exit_status is Exit.VERIFICATION_FAILED or error.code in (Code.MALFORMED, Code.REFUSED):
             await _refused(broker, control, error, envelopes)
             raise Recorded(error.code, error.detail) from error
         raise

@@ -64,14 +64,15 @@ class Machine:
 
     def hello(
         self,
-        nonce: str,
+        fresh: str,
         pin: str,
+        /,
         *,
         sessions: tuple[str, ...] = (),
         signer: KeySigner | None = None,
         **changes: Any,
     ) -> link.Hello:
-        proof = LinkProof(version=1, agent=self.agent, nonce=nonce, tls_sha256=pin)
+        proof = LinkProof(version=1, agent=self.agent, nonce=fresh, tls_sha256=pin)
         return link.Hello(
             agent=self.agent,
             key=self.key.public_key.text,
@@ -147,13 +148,13 @@ class Machine:
             self.sequence, self.previous = entry.sequence, envelope.digest
         return envelope
 
-    def manifest(self, grant: Grant, content: bytes, now: datetime, **changes: Any) -> ArtifactManifest:
+    def manifest(self, for_: Grant, content: bytes, now: datetime, /, **changes: Any) -> ArtifactManifest:
         manifest = ArtifactManifest(
             version=1,
             artifact=ids.new_artifact_id(),
             agent=self.agent,
-            grant=grant.grant,
-            ticket=grant.ticket,
+            grant=for_.grant,
+            ticket=for_.ticket,
             kind="bundle",
             name="bundle.json",
             clearance=Clearance.R1,
