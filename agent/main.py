@@ -115,9 +115,9 @@ class Agent:
                 raise RelevoError(Code.MALFORMED, f"{type(message).__name__} out of order")
 
     async def _prove(self, nonce: str, tls_sha256: str) -> tuple[str, Envelope]:
-        from agent.prove import Proof, ProofWanted
-
-        wanted = to_json(ProofWanted(folder=str(self._folder.root), nonce=nonce, tls_sha256=tls_sha256))
+        wanted = to_json(
+            messages.ProofWanted(folder=str(self._folder.root), nonce=nonce, tls_sha256=tls_sha256)
+        )
         done = await asyncio.to_thread(
             processes.run,
             [sys.executable, "-m", "agent.prove"],
@@ -127,7 +127,7 @@ class Agent:
         )
         if done.rc != 0:
             raise RelevoError(Code.CANNOT_RECORD, f"could not sign the hello: {done.stderr[-200:]!r}")
-        proof = from_json(done.stdout, Proof)
+        proof = from_json(done.stdout, messages.Proof)
         return proof.key, proof.envelope
 
     def _note_state(self, *, online: bool, error: Code | None) -> None:

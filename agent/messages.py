@@ -15,7 +15,7 @@ from protocol.errors import Code
 from protocol.ids import GrantId, TicketId
 from protocol.link import EndReason, TicketRow
 from protocol.scopes import Scope
-from protocol.wire import Line, Moment, Nonce, Text, Wire
+from protocol.wire import Line, Moment, Nonce, Sha256, Text, Wire
 
 RequestId = Annotated[str, Meta(pattern=r"^[0-9a-f-]{4,40}$")]
 
@@ -212,3 +212,17 @@ class Finished(Wire, frozen=True, tag="finished"):
 
 
 FromWorker = Verified | Refused | Consented | Opened | Question | JournalGrew | Finished
+
+
+# --- agent to the child that signs its hello (agent.prove), JSON on stdin and stdout -------------
+
+
+class ProofWanted(Wire, frozen=True):
+    folder: str
+    nonce: Nonce
+    tls_sha256: Sha256
+
+
+class Proof(Wire, frozen=True):
+    key: str
+    envelope: Envelope

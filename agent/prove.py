@@ -11,21 +11,10 @@ from pathlib import Path
 
 from agent import identity
 from agent.folder import Folder
+from agent.messages import Proof, ProofWanted
 from protocol.documents import PROTOCOL_VERSION, LinkProof
 from protocol.dsse import seal
-from protocol.envelope import Envelope
-from protocol.wire import Nonce, Sha256, Wire, from_json, to_json
-
-
-class ProofWanted(Wire, frozen=True):
-    folder: str
-    nonce: Nonce
-    tls_sha256: Sha256
-
-
-class Proof(Wire, frozen=True):
-    key: str
-    envelope: Envelope
+from protocol.wire import from_json, to_json
 
 
 def prove(wanted: ProofWanted) -> Proof:

@@ -67,7 +67,7 @@ def _allowed(request: assist.Request, session: Session) -> Action:
 
 async def _refuse(session: Session, code: Code, detail: str, send: Send) -> None:
     try:
-        session.record(Act.REQUEST_REFUSED, code=code)
+        session.record(Act.AGENT_REFUSED, code=code)
     except RelevoError:
         # The journal is what failed; the refusal itself needs no record to be safe.
         _logger.warning("refusal %s in session %s could not be journalled", code, session.grant.grant)
