@@ -24,6 +24,7 @@ from protocol.diagnosis import (
     Manifest,
     ManifestEntry,
     NamedFact,
+    Status,
     Table,
 )
 from protocol.errors import Code, RelevoError
@@ -56,12 +57,27 @@ def make(
 ) -> bytes:
     """The bundle as a technician of ``clearance`` may see it.
 
+    A collector's result in which the last look still finds a secret is left out, and says so; the rest
+    is looked at again.
+
     Raises:
         RelevoError: ``redaction-failed`` when the finished bytes still hold what they must not;
             ``too-large`` over ``MAX_BUNDLE``.
     """
+    redacted = tuple(_result(result, clearance, pseudonym_key) for result in results)
+    content = _encoded(of, redacted, clearance)
+    try:
+        residual(content)
+    except RelevoError:
+        content = _encoded(of, tuple(_clean_or_empty(result) for result in redacted), clearance)
+        residual(content)
+    return content
+
+
+def _encoded(of: RunOf, results: tuple[CollectorResult, ...], clearance: Clearance) -> bytes:
     total: Counter[str] = Counter()
-    redacted = tuple(_result(result, clearance, pseudonym_key, total) for result in results)
+    for result in results:
+        total.update({count.cls: count.count for count in result.redaction})
     manifest = Manifest(
         schema=SCHEMA,
         run=of.run,
@@ -77,13 +93,30 @@ def make(
         redaction_policy=POLICY,
         redaction=_counts(total),
         residual_scan="clean",
-        collectors=tuple(_entry(result) for result in redacted),
+        collectors=tuple(_entry(result) for result in results),
     )
-    content = to_json(Bundle(manifest=manifest, results=redacted))
+    content = to_json(Bundle(manifest=manifest, results=results))
     if len(content) > MAX_BUNDLE:
         raise RelevoError(Code.TOO_LARGE, f"bundle of {len(content)} bytes")
-    residual(content)
     return content
+
+
+def _clean_or_empty(result: CollectorResult) -> CollectorResult:
+    """The result, or only its name and why nothing else of it may leave the machine."""
+    try:
+        residual(to_json(result))
+    except RelevoError:
+        return CollectorResult(
+            collector=result.collector,
+            version=result.version,
+            started=result.started,
+            ended=result.ended,
+            status=Status.FAILED,
+            reason="redaction",
+            privileges=result.privileges,
+            cost=result.cost,
+        )
+    return result
 
 
 class _Redaction:
@@ -117,9 +150,7 @@ class _Redaction:
         return self._redactor.text(text)[:_MAX_NOTE] if text else text
 
 
-def _result(
-    result: CollectorResult, clearance: Clearance, pseudonym_key: bytes, total: Counter[str]
-) -> CollectorResult:
+def _result(result: CollectorResult, clearance: Clearance, pseudonym_key: bytes) -> CollectorResult:
     redaction = _Redaction(clearance, pseudonym_key)
     changed = msgspec.structs.replace(
         result,
@@ -129,7 +160,6 @@ def _result(
         items=tuple(_item(item, clearance, redaction) for item in result.items),
         warnings=tuple(redaction.note(warning) for warning in result.warnings),
     )
-    total += redaction.counts
     return msgspec.structs.replace(changed, redaction=_counts(redaction.counts))
 
 
@@ -155,7 +185,7 @@ def _item(item: Item, clearance: Clearance, redaction: _Redaction) -> Item:
 
 
 def _counts(counts: Counter[str]) -> tuple[ClassCount, ...]:
-    return tuple(ClassCount(cls=cls, count=count) for cls, count in sorted(counts.items()) if count)
+    return tuple(ClassCount(cls=cls.replace(":", "-"), count=n) for cls, n in sorted(counts.items()) if n)
 
 
 def _entry(result: CollectorResult) -> ManifestEntry:

@@ -90,6 +90,10 @@ _COLLECTORS: dict[str, tuple[str, str]] = {
 
 _REASONS: dict[str, tuple[str, str]] = {
     "reason.needs-privilege": ("needs more privilege", "necesita más privilegios"),
+    "reason.redaction": (
+        "it held something that must not leave the machine",
+        "contenía algo que no debe salir del equipo",
+    ),
     "reason.time-limit": ("took longer than it may", "tardó más de lo permitido"),
     "reason.output-limit": ("said more than it may", "dio más datos de lo permitido"),
     "reason.output-malformed": ("gave an answer that is none", "dio una respuesta no válida"),
