@@ -1,3 +1,1 @@
 """The agent: runs on the helped person's machine and does only what that person agreed to."""
-
-VERSION = "0.1.0"

@@ -15,13 +15,13 @@ import signal
 import sys
 from datetime import UTC, datetime
 
-from agent import VERSION, messages, processes, supervisor
+from agent import messages, processes, supervisor
 from agent.folder import Folder, Membership
 from agent.journal import Journal
 from agent.link import Link
 from agent.local import LocalServer
 from agent.sessions import Sessions
-from protocol import link
+from protocol import VERSION, link
 from protocol.documents import Grant
 from protocol.drivers.files import write_private
 from protocol.envelope import Envelope

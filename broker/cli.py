@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from broker.config import VERSION, load_config
+from broker.config import load_config
+from protocol import VERSION
 from protocol.drivers.terminal import (
     Group,
     common_options,

@@ -12,8 +12,6 @@ from protocol.drivers.files import read_file
 from protocol.errors import Code, RelevoError
 from protocol.wire import Wire, from_json
 
-VERSION = "0.1.0"
-
 
 class Settings(Wire, frozen=True):
     """``broker.json``: what ``init`` fixed."""

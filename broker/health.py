@@ -5,10 +5,10 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from broker.calls import Call
-from broker.config import VERSION
 from broker.context import Broker
 from broker.metrics import CONTENT_TYPE
 from broker.openapi import document
+from protocol import VERSION
 from protocol.api import Health
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from broker.calls import Http, Open
-from broker.config import VERSION
+from protocol import VERSION
 from protocol.api import Problem
 
 _PARAM = re.compile(r"\{(\w+)(?::\w+)?\}")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import structlog
 
 from broker import publishing, setup
-from broker.config import VERSION, Config
+from broker.config import Config
 from broker.context import Broker
 from broker.keys import load_identity
 from broker.metrics import Metrics
@@ -20,6 +20,7 @@ from broker.repository import Repository
 from broker.sessions.keeper import keeping
 from broker.store import schema
 from broker.store.engine import Store, Tx
+from protocol import VERSION
 from protocol.api import PairRequest
 from protocol.audit import Action, Actor, ActorKind, AuditRecord
 from protocol.drivers.files import read_file

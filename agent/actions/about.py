@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from agent import VERSION
 from agent.actions.context import Emit, Session
 from agent.collectors import COLLECTORS
-from protocol import assist
+from protocol import VERSION, assist
 
 
 async def run(_request: assist.About, session: Session, emit: Emit) -> None:

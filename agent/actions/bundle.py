@@ -8,9 +8,9 @@ from datetime import datetime
 
 import msgspec
 
-from agent import VERSION
 from agent.redaction import FactClass as RedactionClass
 from agent.redaction import Redactor, residual
+from protocol import VERSION
 from protocol.diagnosis import (
     MAX_BUNDLE,
     SCHEMA,

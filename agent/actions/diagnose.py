@@ -13,12 +13,11 @@ import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent import VERSION
 from agent.actions import bundle
 from agent.actions.context import Emit, Session
 from agent.collectors.messages import Settings
 from agent.folder import Folder
-from protocol import assist
+from protocol import VERSION, assist
 from protocol.audit import Action
 from protocol.diagnosis import BUNDLE_MEDIA_TYPE, Clock, CollectorResult
 from protocol.documents import PROTOCOL_VERSION, BundleSeal

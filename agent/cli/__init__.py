@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import click
 
-from agent import VERSION
+from protocol import VERSION
 from protocol.drivers.terminal import Group, option, run
 from protocol.wording import agent as wording
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, tzinfo
 
 import click
-from protocol.receipts import Receipt, make_receipt, render_text
 
 from agent.cli.common import agent_options
 from agent.folder import Folder
@@ -13,6 +12,7 @@ from agent.journal import Journal
 from protocol.documents import JournalEntry
 from protocol.drivers.terminal import Command, add_words, emit_json, note, printable, say, words
 from protocol.errors import Code, RelevoError
+from protocol.receipts import Receipt, make_receipt, render_text
 from protocol.times import rfc3339
 from protocol.wire import from_json
 from protocol.wording import receipt as wording

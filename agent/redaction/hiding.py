@@ -24,8 +24,8 @@ class Hiding:
         self.business = TABLE[FactClass.BUSINESS, clearance]
         self.pseudonyms = Pseudonyms(key)
         self._requester = (requester or "").casefold()
-        self._people, self._meaning = names.people_pattern(known.people)
-        self._hosts = names.hosts_pattern(known)
+        self._people, self._meaning = names.people_names(known.people)
+        self._hosts = names.host_names(known)
         self._own_names = {
             person.full_name.casefold() for person in known.people if self._is_own(person.login)
         }
@@ -76,10 +76,10 @@ class Hiding:
 
     def known_names(self, text: str, *, hosts: bool) -> str:
         """The people and (with ``hosts``) the host names that this machine knows, anywhere in ``text``."""
-        if hosts and self.network is not Treatment.CLEAR and self._hosts is not None:
-            text = self._hosts.sub(self._known_host, text)
-        if self.person is not Treatment.CLEAR and self._people is not None:
-            text = self._people.sub(self._known_person, text)
+        if hosts and self.network is not Treatment.CLEAR:
+            text = self._hosts.replace(text, self._known_host)
+        if self.person is not Treatment.CLEAR:
+            text = self._people.replace(text, self._known_person)
         return text
 
     def _is_own(self, login: str) -> bool:
@@ -121,18 +121,16 @@ class Hiding:
     def _host(self, name: str) -> str:
         return self.pseudonyms.domain(name) if "." in name else self.pseudonyms.named("host", name)
 
-    def _known_person(self, match: re.Match[str]) -> str:
-        kind, person = self._meaning.get(match[0].casefold(), ("name", Person(match[0], match[0])))
+    def _known_person(self, found: str) -> str:
+        kind, person = self._meaning.get(found.lower(), ("name", Person(found, found)))
         if self.shows_own(person.login):
-            return match[0]
+            return found
         self.counts[f"person:{kind}"] += 1
         return self.pseudonyms.named(kind, person.login if kind == "user" else person.full_name)
 
-    def _known_host(self, match: re.Match[str]) -> str:
+    def _known_host(self, found: str) -> str:
         self.counts["network:host"] += 1
-        return (
-            self.pseudonyms.domain(match[0]) if "." in match[0] else self.pseudonyms.named("host", match[0])
-        )
+        return self._host(found)
 
 
 def names_something(value: str) -> bool:

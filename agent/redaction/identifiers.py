@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from agent.redaction.rules import Family, Rule
-from agent.redaction.wordlists import CLEAR_PARTS, TLDS, TWO_FACED_TLDS
+from agent.redaction.wordlists import CLEAR_PARTS, COMMON_WORDS, TLDS, TWO_FACED_TLDS
 
 _I = re.IGNORECASE
 MAIL = re.compile(r"(?<![\w.+-])[\w.+'-]{1,64}+(?:@|%40|\\u0040)[A-Za-z0-9][A-Za-z0-9.-]{0,250}[A-Za-z0-9]")
@@ -20,7 +20,7 @@ MAC = re.compile(
     r"|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4})(?![0-9a-f:-]*[0-9a-z])|(?<=enx)[0-9a-f]{12}(?![0-9a-z])",
     _I,
 )
-IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w])(?!\.\d)")
+IPV4 = re.compile(r"(?:(?<![A-Za-z\d.])|(?<=ip))(?:\d{1,3}\.){3}\d{1,3}(?![\w])(?!\.\d)")
 IPV4_IN_NAME = re.compile(r"(?<![0-9A-Za-z])ip-\d{1,3}-\d{1,3}-\d{1,3}-\d{1,3}(?![\w])", _I)
 IPV6 = re.compile(
     r"(?<![\w:.-])(?=[0-9a-f:]{0,8}:)[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?![\w:])",
@@ -105,6 +105,11 @@ def clear_part(part: str) -> bool:
     return not part or part in CLEAR_PARTS
 
 
+def _is_login(_match: re.Match[str], found: str) -> bool:
+    """Words of a sentence about a user are no login: ``user not known``."""
+    return found.casefold() not in COMMON_WORDS
+
+
 IDENTIFIER_RULES: tuple[Rule, ...] = (
     Rule(Family.PERSON, "mail", r"@|%40|\\u0040", MAIL),
     Rule(Family.PERSON, "home", r"[\"'](?:/(?:var/|export/|usr/)?home/|/users/|file:|[a-z]:)", HOME_QUOTED),
@@ -135,9 +140,11 @@ IDENTIFIER_RULES: tuple[Rule, ...] = (
     Rule(
         Family.PERSON,
         "user",
-        r"user|usr|usuario|login|logname|acct|account|owner|sender|session|sudo|cron|id=\d{1,10}\(|~\w|by |"
-        r"(?:password|publickey|interactive|pam|hostbased|mic|none) for ",
+        r"(?:user|usr|user_name|username|login|logname|acct|account|usuario|owner|sender|user-name)\\?[\"']?[ \t]?[=:]|"
+        r"\buser \w|session \S{1,20} of user |by \S+\(uid|failed su for |\bsudo(?:\[\d+\])?:|\bcron(?:\[\d+\])?: \(|"
+        r"id=\d{1,10}\(|~\w{1,32}/|(?:password|publickey|interactive|pam|hostbased|mic|none) for ",
         USER_CONTEXT,
+        _is_login,
     ),
     Rule(Family.NETWORK, "url-host", "://", URL_HOST),
     Rule(

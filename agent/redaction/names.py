@@ -1,25 +1,67 @@
-"""Names that this machine knows: patterns for its people and its hosts."""
+"""Finding the names that this machine knows: of its people and its hosts."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from agent.redaction.known import Known, Person
 from agent.redaction.wordlists import GENERIC_ACCOUNTS
 
+_MANY = 64
 
-def people_pattern(people: Iterable[Person]) -> tuple[re.Pattern[str] | None, dict[str, tuple[str, Person]]]:
-    """One pattern for all names of people, and what each spelling (folded) stands for."""
+
+class Names:
+    """Finds names as whole words, whatever their case; a hyphen or underscore ends a word.
+
+    A few names are looked for one by one with ``str.find`` (ten times as fast as one expression with
+    all of them); of many, one expression finds any.
+    """
+
+    def __init__(self, spellings: Iterable[str]) -> None:
+        # The longest first: "pc-1.example.com" before "pc-1".
+        self._names = sorted({name.lower() for name in spellings}, key=len, reverse=True)
+        any_of = "|".join(re.escape(name) for name in self._names)
+        self._any = re.compile(rf"(?<![^\W_])(?:{any_of})(?![^\W_])", re.IGNORECASE) if any_of else None
+
+    def replace(self, text: str, new: Callable[[str], str]) -> str:
+        """``text`` with ``new(found)`` in the place of each name."""
+        if self._any is None:
+            return text
+        low = text.lower()
+        if len(self._names) > _MANY or len(low) != len(text):
+            return self._any.sub(lambda match: new(match[0]), text)
+        for name in self._names:
+            if name in low:
+                text = _replace_one(text, low, name, new)
+                low = text.lower()
+        return text
+
+
+def _replace_one(text: str, low: str, name: str, new: Callable[[str], str]) -> str:
+    out: list[str] = []
+    done = at = 0
+    while (at := low.find(name, at)) >= 0:
+        end = at + len(name)
+        if not (at and low[at - 1].isalnum()) and not low[end : end + 1].isalnum():
+            out += (text[done:at], new(text[at:end]))
+            done = end
+        at = end
+    out.append(text[done:])
+    return "".join(out)
+
+
+def people_names(people: Iterable[Person]) -> tuple[Names, dict[str, tuple[str, Person]]]:
+    """The names of people, and what each spelling (in lower case) stands for."""
     meaning: dict[str, tuple[str, Person]] = {}
     for person in people:
         for spelling in _full_names(person.full_name):
-            meaning.setdefault(spelling.casefold(), ("name", person))
+            meaning.setdefault(spelling.lower(), ("name", person))
     for person in people:
         if len(person.login) >= 3 and person.login.casefold() not in GENERIC_ACCOUNTS:
-            meaning.setdefault(person.login.casefold(), ("user", person))
-    return _words(meaning), meaning
+            meaning.setdefault(person.login.lower(), ("user", person))
+    return Names(meaning), meaning
 
 
 def _full_names(full: str) -> list[str]:
@@ -35,24 +77,12 @@ def _full_names(full: str) -> list[str]:
     return list(dict.fromkeys(forms + escaped))
 
 
-def hosts_pattern(known: Known) -> re.Pattern[str] | None:
-    """One pattern for the host names this machine knows."""
-    names = {
-        name.casefold(): name
-        for name in known.hosts
-        if len(name) >= 3 and name.casefold() not in GENERIC_ACCOUNTS
-    }
-    for name in list(names.values()):
-        short = name.partition(".")[0]
-        if len(short) >= 3 and not short.isdigit() and short.casefold() not in GENERIC_ACCOUNTS:
-            names.setdefault(short.casefold(), short)
-    return _words(names)
+def host_names(known: Known) -> Names:
+    """The host names that this machine knows, short and qualified."""
+    names = {name for name in known.hosts if _is_telling(name)}
+    names |= {name.partition(".")[0] for name in names}
+    return Names(name for name in names if _is_telling(name))
 
 
-def _words(spellings: Iterable[str]) -> re.Pattern[str] | None:
-    """Longest first, as whole words; a hyphen or underscore ends a word, a pseudonym is none."""
-    longest_first = sorted(spellings, key=len, reverse=True)
-    if not longest_first:
-        return None
-    any_of = "|".join(re.escape(word) for word in longest_first)
-    return re.compile(rf"(?<![^\W_])(?:{any_of})(?![^\W_])", re.IGNORECASE)
+def _is_telling(name: str) -> bool:
+    return len(name) >= 3 and not name.isdigit() and name.casefold() not in GENERIC_ACCOUNTS

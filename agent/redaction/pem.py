@@ -26,8 +26,13 @@ def remove_keys(text: str) -> tuple[str, int]:
         return text, 0
     out: list[str] = []
     at = count = 0
+    begin, end = _BEGIN.search(text), _END.search(text)
     while True:
-        begin, end = _BEGIN.search(text, at), _END.search(text, at)
+        # Each marker is looked for once: searching for a missing one again and again is quadratic.
+        if begin is not None and begin.start() < at:
+            begin = _BEGIN.search(text, at)
+        if end is not None and end.start() < at:
+            end = _END.search(text, at)
         if end is not None and (begin is None or end.start() < begin.start()):
             start = _back(text, at, end.start())
             stop = end.end()

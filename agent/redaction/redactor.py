@@ -14,12 +14,13 @@ from agent.redaction.decoding import decode, narrow
 from agent.redaction.hiding import Hiding, names_something
 from agent.redaction.known import Known, known_here
 from agent.redaction.pseudonyms import is_pseudonym
-from agent.redaction.rules import Engine, Family, Rule
+from agent.redaction.rules import WHOLE, Engine, Family, Rule
 from agent.redaction.secrets import SECRET_RULES
 from agent.redaction.values import TRIGGER, kind_of
 from agent.redaction.wordlists import GENERIC_ACCOUNTS
 from protocol.scopes import Clearance
 
+_PASSES = 4
 MASK = "<masked>"
 _WHOLE_MATCH = ("mac", "domain")
 """Kinds whose pattern has groups that are not the hidden part."""
@@ -70,7 +71,12 @@ class Redactor:
 
         Redact before cutting: a secret that was cut in half is only found where its form shows.
         """
-        return self._hiding.known_names(self._run(text, self._engine), hosts=True)
+        for _ in range(_PASSES if len(text) <= WHOLE else 1):
+            before = text
+            text = self._run(self._hiding.known_names(narrow(text), hosts=True), self._engine)
+            if text == before:
+                break
+        return text
 
     def data(self, data: bytes) -> str:
         """Bytes of a file or an output, UTF-16 included, as redacted text."""
@@ -115,7 +121,7 @@ class Redactor:
             self._counts["business:masked"] += 1
             return MASK
         if treatment is Treatment.CLEAR:
-            clean = self._run(value, self._technical)
+            clean = self._run(narrow(value), self._technical)
             return self._hiding.known_names(clean, hosts=False) if kind is FactClass.TECHNICAL else clean
         return self._person_value(value) if kind is FactClass.PERSON else self._network_value(value)
 
@@ -139,7 +145,6 @@ class Redactor:
         return self.text(key) if isinstance(key, str) else key
 
     def _run(self, text: str, engine: Engine) -> str:
-        text = narrow(text)
         try:
             text.encode()
         except UnicodeEncodeError:  # half of a surrogate pair, from a broken JSON string

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import re2
 
+_PASSES = 4
+"""What one rule leaves may be another's match; more than two passes are only seen in made-up text."""
 WHOLE = 2_000
 """Texts up to this many characters go through the rules in one piece, longer ones line by line."""
 
@@ -84,8 +86,12 @@ class Engine:
         return "\n".join(lines)
 
     def _rules_over(self, text: str, replace: Replace) -> str:
-        for index in sorted(self._set.Match(text) or ()):
-            text = _run(self._rules[index], text, replace)
+        for _ in range(_PASSES):
+            before = text
+            for index in sorted(self._set.Match(text) or ()):
+                text = _run(self._rules[index], text, replace)
+            if text == before:
+                break
         return text
 
 

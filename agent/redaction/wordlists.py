@@ -58,3 +58,14 @@ TRIVIAL_VALUES = _words(
     """
 )
 """Values that say something about a secret and are none."""
+
+COMMON_WORDS = _words(
+    """
+    not is has had was were does did do name id account session sessions manager unknown and or the a an with
+    from to in on of for by at space mode slice can cannot must may logged data defined configuration interface
+    list group groups shell agent service login password request input output authentication authorized
+    database db home directory this that these your your's no yes permission permissions denied error failed
+    invalid illegal environment process processes runtime instance accounts level agents interaction friendly
+    """
+)
+"""Words that follow ``user`` in sentences about users."""

@@ -42,6 +42,8 @@ KEEPALIVE_COUNT = 5
 CHANNEL_WINDOW = 2 << 20
 CHANNEL_PACKET = 64 << 10
 SFTP = "sftp"
+SFTP_VERSION = 3
+"""The one that OpenSSH speaks."""
 
 ENDED = 0xFE000001
 """Disconnect code whose text is an ``EndReason`` (RFC 4250 4.2.2 leaves 0xFE000000 and up to us);
@@ -190,7 +192,7 @@ class _Session(SSHServerStreamSession[bytes]):
     """One channel: the assist subsystem, or sftp where it was named; never shell, command or terminal."""
 
     def __init__(self, owner: AssistServer, opened: Opened, sftp: SftpFactory | None) -> None:
-        super().__init__(opened, sftp)
+        super().__init__(opened, sftp, SFTP_VERSION)
         self._owner = owner
         self._subsystems = {SUBSYSTEM} if sftp is None else {SUBSYSTEM, SFTP}
 

@@ -11,7 +11,7 @@ import sys
 import traceback
 import unicodedata
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 import msgspec
@@ -90,7 +90,8 @@ class _Worded(click.Command):
                     formatter.write(f"{' ' * formatter.current_indent}{line}\n")
 
     def get_short_help_str(self, limit: int = 70) -> str:
-        return self._text(self.help).split(". ")[0].rstrip(".")[:limit]
+        text = self._text(self.help).split(". ")[0].rstrip(".")
+        return text if len(text) <= limit else text[: limit - 1].rpartition(" ")[0] + "…"
 
     @staticmethod
     def _text(key: str | None) -> str:
@@ -129,7 +130,7 @@ def option(*names: str, **settings: Any) -> Callable[[F], F]:
 
 
 def common_options(function: F) -> F:
-    """``--json``, ``--lang`` and ``--debug``; they are read from the command line by ``run``."""
+    """``--json``, and in the help ``--lang`` and ``--debug``, which ``run`` reads itself."""
     for names, settings in (
         (("--debug",), {"is_flag": True, "expose_value": False, "help": "option.debug"}),
         (("--lang",), {"type": click.Choice(["en", "es"]), "expose_value": False, "help": "option.lang"}),
@@ -154,14 +155,31 @@ def note(text: str) -> None:
     click.echo(text, err=True)
 
 
-def _language(arguments: Sequence[str]) -> Language:
-    chosen = None
-    for index, argument in enumerate(arguments):
-        if argument == "--lang" and index + 1 < len(arguments):
-            chosen = arguments[index + 1]
-        elif argument.startswith("--lang="):
-            chosen = argument.partition("=")[2]
-    return language_from(chosen, os.environ)
+class _Everywhere(NamedTuple):
+    """``--lang`` and ``--debug``, which are understood before and after any command."""
+
+    language: Language
+    debug: bool
+    rest: list[str]
+
+
+def _everywhere(arguments: Sequence[str]) -> _Everywhere:
+    chosen, debug, rest = None, False, []
+    words_left = iter(arguments)
+    for word in words_left:
+        if word == "--":
+            rest += [word, *words_left]
+        elif word == "--debug":
+            debug = True
+        elif word == "--lang":
+            chosen = next(words_left, "")
+        elif word.startswith("--lang="):
+            chosen = word.partition("=")[2]
+        else:
+            rest.append(word)
+    if chosen not in (None, "en", "es"):
+        raise RelevoError(Code.USAGE, f"--lang {chosen}")
+    return _Everywhere(language_from(chosen, os.environ), debug, rest)
 
 
 def report(error: RelevoError, reference: str) -> None:
@@ -177,11 +195,13 @@ def run(  # noqa: PLR0911 - one status per kind of end
     """Run a program and give its exit status (3-interface.md). Never raises, never a traceback
     unless ``--debug`` was given."""
     global _words  # noqa: PLW0603 - one program, one language, chosen once at its start
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    _words = Words(_language(given), *tables, _BASE, error_words.TABLE)
-    debug = "--debug" in given
+    debug = False
+    _words = Words(language_from(None, os.environ), *tables, _BASE, error_words.TABLE)
     try:
-        result = cli.main(args=given, standalone_mode=False)
+        everywhere = _everywhere(sys.argv[1:] if arguments is None else arguments)
+        _words = Words(everywhere.language, *tables, _BASE, error_words.TABLE)
+        debug = everywhere.debug
+        result = cli.main(args=everywhere.rest, standalone_mode=False)
     except RelevoError as error:
         if debug:
             traceback.print_exc()

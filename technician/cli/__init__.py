@@ -5,12 +5,12 @@ A module is imported only when its command runs, so that a command on an open se
 
 from __future__ import annotations
 
-import importlib.metadata
 import sys
 from collections.abc import Callable
 
 import click
 
+from protocol import VERSION
 from protocol.drivers.terminal import Group, add_words, option, run
 from protocol.wording import Table
 from protocol.wording import technician as wording
@@ -132,7 +132,7 @@ class _Program(Group):
 
 def _version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
     if value:
-        click.echo(f"relevo {importlib.metadata.version('relevo')}")
+        click.echo(f"relevo {VERSION}")
         context.exit()
 
 
