@@ -150,14 +150,18 @@ def relay(grant: str, home: Path, as_json: bool) -> None:
     """What an OpenSSH client's ProxyCommand runs: one more leg of the session, on stdin and stdout."""
     import asyncio
 
-    from protocol.drivers.leg import LegAddress
+    from protocol.drivers.leg import LegAddress, LegTunnel
     from protocol.drivers.stdio import pipe_stdio
     from technician.login import client
 
     del as_json
     api = client(home)
     leg = api.post_json(f"/v1/sessions/{grant}/legs", LegRequest(), Leg)
-    asyncio.run(pipe_stdio(LegAddress(api.config.url, leg.token, api.config.tls_sha256)))
+
+    async def pipe() -> None:
+        await pipe_stdio(LegTunnel(LegAddress(api.config.url, leg.token, api.config.tls_sha256)))
+
+    asyncio.run(pipe())
 
 
 @click.command("ssh-config", cls=Command, help="ssh-config")
@@ -173,7 +177,11 @@ def ssh_config(ticket_id: str, home: Path, as_json: bool) -> None:
 
 
 def _ssh_config(held: HeldSession, home: Path) -> str:
-    from technician.home import load_config
-    from technician.sshconfig import render
+    from technician.login import client
+    from technician.sshconfig import render, write_pins
 
-    return render(held=held, home=home, key=load_config(home).key, program=sys.argv[0])
+    api = client(home)
+    key_file = Path(api.config.key)
+    write_pins(held, api.signer().public_key)
+    program = Path(sys.argv[0]).absolute()
+    return render(held, home=home, program=program, key_file=key_file if key_file.is_file() else None)
