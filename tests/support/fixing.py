@@ -163,6 +163,7 @@ class FixWorld:
         self.folder = folder
         self.technician = technician
         self.language: Language = language
+        self.org, self.issuer = ORG, ISSUER
         self.now = datetime.now(UTC)
         roster = Roster(
             org=ORG,
@@ -198,7 +199,7 @@ class FixWorld:
         now = self.now
         grant = Grant(
             version=PROTOCOL_VERSION,
-            org=ORG,
+            org=self.org,
             grant=ids.new_grant_id(),
             ticket=TICKET,
             customer="acme",
@@ -224,7 +225,7 @@ class FixWorld:
     ) -> Credentials:
         """Grant and consent, rightly signed unless told otherwise."""
         grant = self.grant(**changes)
-        envelope = seal(grant, *(signers if signers is not None else (key(self.technician), ISSUER)))
+        envelope = seal(grant, *(signers if signers is not None else (key(self.technician), self.issuer)))
         given = Consent(
             version=PROTOCOL_VERSION,
             grant=grant.grant,
