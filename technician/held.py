@@ -50,6 +50,8 @@ class HeldRecord(Wire, frozen=True):
     grant: GrantId
     ticket: TicketId
     agent: AgentId
+    host_key: str
+    """The agent's public key line."""
     scopes: tuple[Scope, ...]
     ends: Moment
     pid: Annotated[int, Meta(ge=1)]
@@ -162,8 +164,8 @@ def find_session(home: Path, ticket: str) -> HeldSession:
 
 
 def remove_files(folder: Path, grant: str) -> None:
-    """Remove what a holder leaves besides its log."""
-    for suffix in ("sock", "json", "known_hosts"):
+    """Remove what a holder and ``ssh-config`` leave, besides the log."""
+    for suffix in ("sock", "json", "known_hosts", "pub"):
         (folder / f"{grant}.{suffix}").unlink(missing_ok=True)
 
 

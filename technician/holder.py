@@ -53,7 +53,7 @@ def verified(parameters: HolderParameters, signer: Signer, now: datetime) -> tup
     machine = PublicKey.from_text(parameters.host_key)
     grant = open_envelope(parameters.grant, Grant, [signer.public_key])
     consent = open_envelope(parameters.consent, Consent, [machine])
-    if not agent_id(machine.blob) == grant.agent == consent.agent:
+    if not agent_id(machine.blob) == grant.agent == consent.agent or consent.agent_key != machine.text:
         raise RelevoError(Code.IDENTITY_MISMATCH, "the key is not of the machine that was asked for")
     if (consent.grant, consent.grant_sha256) != (grant.grant, parameters.grant.digest):
         raise RelevoError(Code.HASH_MISMATCH, "the consent is for another grant")
@@ -94,6 +94,7 @@ def _record(grant: Grant, consent: Consent) -> HeldRecord:
         grant=grant.grant,
         ticket=grant.ticket,
         agent=grant.agent,
+        host_key=consent.agent_key,
         scopes=consent.scopes,
         ends=min(grant.ends, consent.until),
         pid=pid,
