@@ -112,6 +112,8 @@ def _evidence(key: str, value: str, words: Words) -> str:
         return words(f"status.{value}")
     if key in ("reason", "error"):
         return reason(value, words)
+    if not key.endswith(_FIGURES):
+        return printable(value)
     try:
         return shown(key, float(value), words)
     except ValueError:
@@ -216,7 +218,7 @@ def size(count: float) -> str:
 def duration(seconds: float) -> str:
     """The two largest units of a time span: ``3 d 4 h``, ``12 min 5 s``, ``0.25 s``."""
     sign, left = ("-" if seconds < 0 else ""), abs(seconds)
-    if left < 60:
+    if left < 60 or not math.isfinite(left):
         return f"{sign}{_short(left)} s"
     parts = []
     rest = int(left)
@@ -249,3 +251,5 @@ _FORMS: tuple[tuple[str, Callable[[float], str]], ...] = (
     ("_s", duration),
 )
 """By the ending of a key; the first that fits counts."""
+_FIGURES = ("_bytes", "_percent", "_ms", "_s", "_5m", "_days", "days_left")
+"""Keys of evidence that hold a figure; a name that only looks like one stays as it is."""
