@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from agent.fixes.desk import Desk
 from agent.fixes.gate import Credentials
 from agent.fixes.runs import Run
 from protocol import ids
+from protocol.api import RepositoryFile
 from protocol.assist import FixPlan, FixRun, FixUndoPlan, Parameter, Planned
 from protocol.documents import PROTOCOL_VERSION, Basis, Consent, FixRequest, Grant
 from protocol.dsse import seal
@@ -122,6 +123,9 @@ class Served:
         if is_revoked(self.organisation.revoked, ref.id, ref.version):
             raise RelevoError(Code.REVOKED, ref.path)
         return next(fix for fix in self.held if fix.ref == ref)
+
+    def snapshot_files(self, fixes: Sequence[FixRef] = ()) -> tuple[RepositoryFile, ...]:
+        return ()
 
     async def for_fixes(self) -> Organisation:
         return self.organisation
