@@ -1,16 +1,22 @@
 """The collectors against this very machine, and their parsers against recorded files."""
 
 import asyncio
+import contextlib
+import hashlib
 import os
 import re
+import socket
 import sqlite3
+import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -123,7 +129,7 @@ def test_facts_agree_with_the_machine(results: dict[str, CollectorResult]) -> No
     interfaces = {
         row["interface"] for row in (results["network"].table("interfaces") or pytest.fail()).records()
     }
-    assert interfaces == set(os.listdir("/sys/class/net"))
+    assert interfaces == {name for _, name in socket.if_nameindex()}
 
 
 def test_sources_are_on_record_with_their_size(results: dict[str, CollectorResult]) -> None:
@@ -216,17 +222,74 @@ def test_a_hosts_entry_in_the_way_of_the_broker_is_seen(tmp_path: Path) -> None:
     )
 
 
-def test_a_dead_resolver_is_seen_and_named() -> None:
-    server, answers, _, _, error = (
-        names._ask("127.0.0.1") if not _port_53_used() else ("127.0.0.1", False, 0, 0, "refused")
-    )
-    assert (server, answers, error) == ("127.0.0.1", False, "refused")
+@pytest.fixture
+def loopback() -> None:
+    """Skips where even the loopback interface is down."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("127.0.0.1", 9))
+        except OSError:
+            pytest.skip("no loopback")
 
 
-def _port_53_used() -> bool:
-    return any(
-        line.split()[1].endswith(":0035") for line in Path("/proc/net/udp").read_text().splitlines()[1:]
-    )
+def test_a_resolver_that_answers_nothing_or_nonsense_is_seen(
+    loopback: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(names, "_ANSWER_S", 0.2)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        monkeypatch.setattr(names, "_DNS_PORT", silent.getsockname()[1])
+        assert names._ask("127.0.0.1")[1:] == (False, None, None, "no-answer")
+    assert names._ask("127.0.0.1")[1:] == (False, None, None, "refused")
+    assert names._ask("not-an-address")[1] is False
+
+    def liar(channel: socket.socket) -> None:
+        _, peer = channel.recvfrom(512)
+        channel.sendto(b"\0", peer)
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as lying:
+        lying.bind(("127.0.0.1", 0))
+        monkeypatch.setattr(names, "_DNS_PORT", lying.getsockname()[1])
+        monkeypatch.setattr(names, "_ANSWER_S", 20.0)
+        answering = threading.Thread(target=liar, args=(lying,))
+        answering.start()
+        assert names._ask("127.0.0.1")[4] == "answer-malformed"
+        answering.join()
+
+
+def broker_facts(pin: str, port: int) -> dict[str, object]:
+    settings = Settings(broker_host="127.0.0.1", broker_port=port, broker_tls_sha256=(pin,) if pin else ())
+    output = FUNCTIONS["reachability"](Context(settings=settings, deadline=time.monotonic() + 30))
+    return {fact.key: fact.value for fact in output.facts}
+
+
+def test_the_brokers_certificate_is_held_against_its_pin(loopback: None) -> None:
+    certificate = trustme.CA().issue_cert("127.0.0.1")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(tls)
+    der = ssl.PEM_cert_to_DER_cert(certificate.cert_chain_pems[0].bytes().decode())
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        def serve() -> None:
+            for _ in range(3):
+                plain, _ = server.accept()
+                with contextlib.suppress(OSError), tls.wrap_socket(plain, server_side=True) as channel:
+                    channel.recv(1)
+
+        serving = threading.Thread(target=serve)
+        serving.start()
+        good = broker_facts(hashlib.sha256(der).hexdigest(), port)
+        other = broker_facts("0" * 64, port)
+        unknown = broker_facts("", port)
+        serving.join()
+    assert (good["broker_tls_ok"], good["broker_certificate_as_pinned"]) == (True, True)
+    assert isinstance(good["broker_certificate_days_left"], float)
+    assert good["broker_certificate_days_left"] > 0
+    assert other["broker_certificate_as_pinned"] is False
+    assert (unknown["broker_tls_ok"], unknown["broker_error"]) == (False, "certificate-not-trusted")
+    closed = broker_facts("0" * 64, port)
+    assert (closed["broker_tcp_ok"], closed["broker_error"]) == (False, "refused")
 
 
 def test_a_deleted_file_that_is_held_open_is_found(tmp_path: Path) -> None:
