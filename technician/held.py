@@ -41,7 +41,6 @@ class HolderParameters(Wire, frozen=True):
     """The agent's public key line; its hash has to be the agent's id."""
     key: str
     """The technician's key, as ``technician.keys.load_signer`` takes it."""
-    passphrase: str | None = None
 
 
 class HeldRecord(Wire, frozen=True):

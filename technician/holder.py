@@ -68,7 +68,7 @@ async def hold(parameters: HolderParameters) -> RelevoError:
     Raises:
         RelevoError: it did not open; nothing was reported and no file is left.
     """
-    signer = await asyncio.to_thread(load_signer, parameters.key, lambda _: parameters.passphrase)
+    signer = await asyncio.to_thread(load_signer, parameters.key)
     grant, consent, machine = verified(parameters, signer, datetime.now(UTC))
     folder = private_folder(run_folder(Path(parameters.home)))
     keepers: list[Keeper] = []

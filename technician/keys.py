@@ -2,8 +2,8 @@
 
 What a reference may be (it is stored in ``HOME/config.json``):
 
-* the path of an OpenSSH private key: Ed25519, with a passphrase or without; a passphrase is asked for only
-  if the ssh-agent does not hold the key; a security key's file is used through the agent;
+* the path of an OpenSSH private key, Ed25519; one with a passphrase, and that of a security key, is used
+  through the ssh-agent (``ssh-add`` asks for the passphrase once; the key's ``.pub`` says which it is);
 * the path of a ``.pub`` file, or ``SHA256:…``: that key in the ssh-agent;
 * ``agent``: the one usable key in the ssh-agent.
 """
@@ -25,20 +25,14 @@ from technician.sshagent import AgentSigner, SshAgent
 AGENT = "agent"
 _MAX_KEY = 16 << 10
 
-Passphrase = Callable[[str], str | None]
-"""Asks a person for the passphrase of a key file; None when there is nobody to ask."""
 
-
-def nobody(path: str) -> None:
-    """The ``Passphrase`` of a program without a terminal."""
-
-
-def load_signer(reference: str, passphrase: Passphrase = nobody) -> Signer:
+def load_signer(reference: str) -> Signer:
     """The signer that ``reference`` names.
 
     Raises:
-        RelevoError: ``not-found`` (no such file, key or agent), ``refused`` (file not readable, wrong or
-            missing passphrase), ``conflict`` (``agent`` and several keys), ``malformed`` (not a key we use).
+        RelevoError: ``not-found`` (no such file, key or agent), ``refused`` (file not readable, or its key
+            has a passphrase and is not in the agent), ``conflict`` (``agent`` and several keys),
+            ``malformed`` (not a key we use).
     """
     if reference == AGENT:
         return _only_key(SshAgent.from_environment())
@@ -49,38 +43,29 @@ def load_signer(reference: str, passphrase: Passphrase = nobody) -> Signer:
     if content.startswith((b"ssh-", b"sk-ssh-")):
         wanted = PublicKey.from_text(content.decode("ascii", "replace"))
         return _agent_key(wanted.__eq__, reference)
-    return _from_private(path, content, passphrase)
+    return _from_private(path, content)
 
 
-def _from_private(path: Path, content: bytes, passphrase: Passphrase) -> Signer:
+def _from_private(path: Path, content: bytes) -> Signer:
     try:
-        return _signer(path, load_ssh_private_key(content, password=None))
+        private = load_ssh_private_key(content, password=None)
     except UnsupportedAlgorithm:  # a security key's file
         return _agent_key(_public_part(path).__eq__, str(path))
-    except TypeError:  # cryptography's way to say that the key is encrypted
-        return _unlocked(path, content, passphrase)
+    except TypeError as error:  # cryptography's way to say that the key is encrypted
+        return _encrypted(path, error)
     except ValueError as error:
         raise RelevoError(Code.MALFORMED, f"{path} is no usable private key") from error
-
-
-def _unlocked(path: Path, content: bytes, passphrase: Passphrase) -> Signer:
-    """An encrypted key: from the agent if it is there, else with the passphrase."""
-    try:
-        return _agent_key(_public_part(path).__eq__, str(path))
-    except RelevoError:
-        given = passphrase(str(path))
-    if given is None:
-        raise RelevoError(Code.REFUSED, f"{path} has a passphrase; add the key to an ssh-agent")
-    try:
-        return _signer(path, load_ssh_private_key(content, password=given.encode()))
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise RelevoError(Code.REFUSED, f"wrong passphrase for {path}") from error
-
-
-def _signer(path: Path, private: object) -> Signer:
     if not isinstance(private, Ed25519PrivateKey):
         raise RelevoError(Code.MALFORMED, f"{path} is no Ed25519 key")
     return KeySigner(private)
+
+
+def _encrypted(path: Path, error: TypeError) -> Signer:
+    """Opening it here would need bcrypt, and a passphrase in our memory; the agent has neither problem."""
+    try:
+        return _agent_key(_public_part(path).__eq__, str(path))
+    except RelevoError:
+        raise RelevoError(Code.REFUSED, f"{path} has a passphrase: run ssh-add {path} first") from error
 
 
 def _public_part(path: Path) -> PublicKey:
