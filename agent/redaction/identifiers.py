@@ -37,18 +37,8 @@ SERIAL = re.compile(
     r"|\b(?:ata|nvme|scsi|usb|mmc)-[\w.-]{2,80}?_(?P<w>[A-Za-z0-9-]{6,40}+)(?=(?:-part\d+)?(?:-\d:\d)?(?:[\s\"':,]|$))",
     _I,
 )
-USER_CONTEXT = re.compile(
-    r"(?:\b(?:ruser|luser|user|usr|username|user_name|login|logname|acct|account|usuario|owner|sender|User-Name)\\?[\"']?[ \t]?=[ \t]?\\?[\"']?"
-    r"|\b(?:user|username|usuario|login)\\?[\"']?:[ \t]?\\?[\"']?"
-    r"|\b(?:invalid |illegal )?user "
-    r"|\b(?:password|publickey|keyboard-interactive(?:/pam)?|hostbased|gssapi-with-mic|none) for (?:invalid user )?"
-    r"|\b(?:session (?:opened|closed) for user |new session \S{1,20} of user |by |FAILED su for )(?=\S{1,64}\(uid|\S{1,64}$)"
-    r"|\bsudo(?:\[\d{1,10}\])?:[ \t]{1,8}(?=\S{1,64} : )"
-    r"|\bCRON(?:\[\d{1,10}\])?: \("
-    r"|\b(?:uid|gid|euid)=\d{1,10}\(|(?<=~)(?=\w{1,32}/))"
-    r"(?P<v>[A-Za-z_\u00c0-\uffff][\w.-]{0,63}[\w$]|[A-Za-z_])",
-    _I,
-)
+_LOGIN = r"(?P<v>[A-Za-z_\u00c0-\uffff][\w.-]{0,63}[\w$]|[A-Za-z_])"
+_METHOD = r"(?:password|publickey|interactive|pam|hostbased|with-mic|none) for "
 _SEP = r"(?:\\{1,4}|/|%2f|%5c)"
 _ROOT = (
     r"(?P<root>(?:(?<![\w.])|(?<=file://))(?:/(?:var/|export/|usr/)?home/|/Users/|%2fhome%2f"
@@ -110,6 +100,28 @@ def _is_login(_match: re.Match[str], found: str) -> bool:
     return found.casefold() not in COMMON_WORDS
 
 
+def _user(trigger: str, context: str) -> Rule:
+    return Rule(Family.PERSON, "user", trigger, re.compile(context + _LOGIN, _I), _is_login)
+
+
+_ASSIGNED = r"(?:user|usr|name|login|acct|account|usuario|owner|sender)"
+_USER_RULES: tuple[Rule, ...] = (
+    _user(
+        _ASSIGNED + r"\\*[\"']?[ \t]?=",
+        r"\b(?:[rl]?user|usr|user[_-]?name|login|logname|acct|account|usuario|owner|sender)\\*[\"']?[ \t]?=[ \t]?\\*[\"']?",
+    ),
+    _user(
+        r"(?:user|username|usuario|login)\\*[\"']?:",
+        r"\b(?:user|username|usuario|login)\\*[\"']?:[ \t]?\\*[\"']?",
+    ),
+    _user(r"\buser \w", r"\buser "),
+    _user(_METHOD, rf"\b{_METHOD}(?:invalid user )?"),
+    _user(r"(?:by|su for) \S+(?:\(uid|\s|$)", r"\b(?:by |su for )(?=\S{1,64}(?:\(uid|$))"),
+    _user(r"\bsudo(?:\[\d+\])?: ", r"\bsudo(?:\[\d{1,10}\])?:[ \t]{1,8}(?=\S{1,64} : )"),
+    _user(r"\bcron(?:\[\d+\])?: \(", r"\bCRON(?:\[\d{1,10}\])?: \("),
+    _user(r"id=\d{1,10}\(", r"\b(?:uid|gid|euid)=\d{1,10}\("),
+    _user(r"~\w{1,32}/", r"(?<=~)(?=\w{1,32}/)"),
+)
 IDENTIFIER_RULES: tuple[Rule, ...] = (
     Rule(Family.PERSON, "mail", r"@|%40|\\u0040", MAIL),
     Rule(Family.PERSON, "home", r"[\"'](?:/(?:var/|export/|usr/)?home/|/users/|file:|[a-z]:)", HOME_QUOTED),
@@ -137,15 +149,7 @@ IDENTIFIER_RULES: tuple[Rule, ...] = (
         r"serial|s/n|(?:service|asset)[ _-]?tag|machine[ _-]?id|imei|wwn|(?:ata|nvme|scsi|usb|mmc)-",
         SERIAL,
     ),
-    Rule(
-        Family.PERSON,
-        "user",
-        r"(?:user|usr|user_name|username|login|logname|acct|account|usuario|owner|sender|user-name)\\?[\"']?[ \t]?[=:]|"
-        r"\buser \w|session \S{1,20} of user |by \S+\(uid|failed su for |\bsudo(?:\[\d+\])?:|\bcron(?:\[\d+\])?: \(|"
-        r"id=\d{1,10}\(|~\w{1,32}/|(?:password|publickey|interactive|pam|hostbased|mic|none) for ",
-        USER_CONTEXT,
-        _is_login,
-    ),
+    *_USER_RULES,
     Rule(Family.NETWORK, "url-host", "://", URL_HOST),
     Rule(
         Family.NETWORK,

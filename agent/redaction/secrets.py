@@ -149,7 +149,8 @@ SECRET_RULES: tuple[Rule, ...] = (
     Rule(
         Family.SECRET,
         "password",
-        r"requirepass|masterauth|identified|bindpw|rootpw|createuser|net use|pass:|%|\blogin\b|-u|enable secret",
+        r"requirepass|masterauth|identified (?:by|as|with)|bindpw|rootpw|createuser|net1? use|\bpass:|\blogin[ \t]+\S+\s+password|"
+        r"enable[ \t]+secret",
         re.compile(
             r"(?:^|[\s\0])(?:requirepass|masterauth|bindpw|rootpw|enable[ \t]+secret(?:[ \t]+\d)?)[ \t]{1,20}+(?P<a>[^\s\0]{1,400}+)"
             r"|\bidentified[ \t]+(?:with[ \t]+\S{1,60}+[ \t]+)?(?:by|as)[ \t]+(?:password[ \t]+)?\\{0,7}[\"'](?P<b>[^\"'\\\n]{1,400}+)"

@@ -6,21 +6,43 @@ import re
 
 from agent.redaction.wordlists import TRIVIAL_VALUES
 
+_NAMES = (
+    "password passwd passwort passphrase passcode kennwort contraseña contrasena contrase\\u00f1a clave secret token "
+    "api_key access_key account_key private_key shared_key signing_key encryption_key master_key client_key "
+    "license_key product_key key_content credential bind_pw root_pw user_pw pre_shared_key psk wep_key community "
+    "connection_string session_id sess_id cookie csrf"
+)
+_WORDS = "pass pwd pw otp totp mfa seed pin sid sig _auth auth"
+_SEPARATORS = "[ _-]?"
+
+
+def _tree(words: list[str]) -> str:
+    """An expression for any of some words that compares each letter once."""
+    branches: dict[str, list[str]] = {}
+    for word in words:
+        if word:
+            branches.setdefault(word[0], []).append(word[1:])
+    parts = [
+        (_SEPARATORS if letter == "_" else re.escape(letter)) + _tree(rest)
+        for letter, rest in branches.items()
+    ]
+    joined = parts[0] if len(parts) == 1 else "(?:" + "|".join(parts) + ")" if parts else ""
+    return f"(?:{joined})?" if joined and "" in words else joined
+
+
 KEYS = (
-    r"(?<!<secret:)(?:password|passwd|passwort|passphrase|passcode|kennwort|contrase(?:ñ|n|\\u00f1)a|clave|secret(?!:[a-z-]{1,30}>)|token|"
-    r"api[_-]?key|apikey|access[_-]?key|account[_-]?key|private[_-]?key|shared[_-]?key|signing[_-]?key|"
-    r"encryption[_-]?key|master[_-]?key|client[_-]?key|license[_-]?key|product[_-]?key|key ?content|"
-    r"credentials?|bind_?pw|root_?pw|user_?pw|pre[_-]?shared[_-]?key|psk|wep[_-]?key\d?|"
-    r"community|connection_?string|sess(?:ion)?[_-]?id|sessid|cookies?|csrf\w{0,10}|"
-    r"(?<![a-z])(?:pass|pwd|pw|otp|totp|mfa|seed|pin|sid|sig|_auth|auth)(?![a-z]))"
+    r"(?=[apkcstmlbrwueo_])(?<!<secret:)(?:"
+    + _tree(_NAMES.split())
+    + r"|(?<![a-z])(?:"
+    + _tree(sorted(_WORDS.replace("_auth", "").split()))
+    + r"|_auth)(?![a-z]))(?!:[a-z-]{1,30}>)"
 )
 """Names whose value is a secret, as the end of a longer name (``PGPASSWORD``, ``db.password``)."""
 TRIGGER = (
-    r"passw|passphrase|passcode|kennwort|contrase|clave|secret|token|api[_-]?key|access[_-]?key|account[_-]?key|"
-    r"private[_-]?key|shared[_-]?key|signing[_-]?key|encryption[_-]?key|master[_-]?key|client[_-]?key|"
-    r"license[_-]?key|product[_-]?key|key ?content|credential|bind_?pw|root_?pw|user_?pw|psk|wep[_-]?key|"
-    r"community|connection_?string|sess(?:ion)?[_-]?id|sessid|cookie|csrf|"
-    r"(?:^|[^a-z])(?:pass|pwd|pw|otp|totp|mfa|seed|pin|sid|sig|_?auth)(?:[^a-z]|$)"
+    "|".join(re.escape(name).replace("_", _SEPARATORS) for name in _NAMES.split())
+    + r"|(?:^|[^a-z])(?:"
+    + _WORDS.replace(" ", "|")
+    + r")(?:[^a-z]|$)"
 )
 SUFFIX = r"[\w-]{0,24}+"
 SEPARATOR = r"[ \t.]{0,40}+(?::=|=>|->|=|:)[ \t]{0,20}+"

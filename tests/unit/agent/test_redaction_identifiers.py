@@ -138,7 +138,7 @@ def test_what_a_user_calls_their_files_is_masked_for_r1_and_r2(clearance: Cleara
         "/home/mcanary/Documents/canary-payroll.pdf",
         "open '/home/mcanary/plan/payroll.xlsx'",
         "open '/home/mcanary/my plan/payroll.xlsx'",
-        "open \"/home/mcanary/my plan for payroll\"",
+        'open "/home/mcanary/my plan for payroll"',
         "rm /home/mcanary/My plan payroll.pdf: no such file",
         r"C:\Users\mcanary\Desktop\canary-payroll.docx",
     ):
@@ -196,7 +196,11 @@ def test_a_pseudonym_is_the_same_in_every_place_and_channel_of_a_ticket() -> Non
     assert token in other.text("/home/mcanary")
     host = one.text("host pc-canary").split()[1]
     assert other.value("pc-canary", FactClass.NETWORK) == host
-    assert other.text("see pc-canary.corp.canarias.test").split()[1].endswith(one.text("x canarias.test").split()[1])
+    assert (
+        other.text("see pc-canary.corp.canarias.test")
+        .split()[1]
+        .endswith(one.text("x canarias.test").split()[1])
+    )
 
 
 def test_another_tickets_key_gives_other_pseudonyms() -> None:

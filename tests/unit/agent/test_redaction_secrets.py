@@ -15,7 +15,9 @@ KEY = b"k" * 32
 CANARY = "Zk9canary#77x"
 """A password with upper, lower, digit and a sign, as a person would choose it."""
 TOKEN = "zKc4n4ry00000000TOKEN11112222333344445555"
-BODY = "\n".join(["MIIEpAIBAAKCAQEAcanaryKeyBody0123456789abcdefghijklmnopqrstuvwxyz+/"] * 4 + ["cAnArYtail=="])
+BODY = "\n".join(
+    ["MIIEpAIBAAKCAQEAcanaryKeyBody0123456789abcdefghijklmnopqrstuvwxyz+/"] * 4 + ["cAnArYtail=="]
+)
 PEM = f"-----BEGIN RSA PRIVATE KEY-----\n{BODY}\n-----END RSA PRIVATE KEY-----"
 
 FORMS = [
@@ -31,7 +33,7 @@ FORMS = [
     'password="{}"',
     '{{"password": "{}"}}',
     '{{"user":"x","password":"{}","z":1}}',
-    r'{{\"password\": \"{}\"}}',
+    r"{{\"password\": \"{}\"}}",
     r"{{\\\"password\\\": \\\"{}\\\"}}",
     "{{'password': '{}'}}",
     "<password>{}</password>",
