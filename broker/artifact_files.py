@@ -7,7 +7,8 @@ import contextlib
 import hashlib
 import os
 import secrets
-from collections.abc import AsyncIterator, Collection
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +17,28 @@ from protocol.errors import Code, RelevoError
 
 _INCOMING = ".incoming-"
 _PIECE = 1 << 20
+
+
+class Uploads:
+    """How many contents are coming in now: each holds a megabyte of memory and room on the disk."""
+
+    def __init__(self, most: int = 64, of_one: int = 4) -> None:
+        self._most = most
+        self._of_one = of_one
+        self._running: Counter[str] = Counter()
+
+    @contextlib.contextmanager
+    def slot(self, agent: str) -> Iterator[None]:
+        """Raises RelevoError: ``rate-limited`` when the agent, or all together, have too many."""
+        if self._running.total() >= self._most or self._running[agent] >= self._of_one:
+            raise RelevoError(Code.RATE_LIMITED, f"{self._running[agent]} uploads of {agent}")
+        self._running[agent] += 1
+        try:
+            yield
+        finally:
+            self._running[agent] -= 1
+            if not self._running[agent]:
+                del self._running[agent]
 
 
 class ArtifactFiles:

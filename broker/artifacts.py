@@ -40,6 +40,7 @@ HEADER = "relevo-manifest"
 MAX_HEADER = 16 << 10
 MAX_BYTES = 256 << 20
 MAX_OF_SESSION = 500
+MAX_SESSION_BYTES = 4 << 30
 UPLOAD_S = 900.0
 _OURS = frozenset({Code.CANNOT_RECORD, Code.INTERNAL, Code.RATE_LIMITED})
 
@@ -117,11 +118,13 @@ def _check(org: Organisation, conn: Connection, manifest: ArtifactManifest) -> N
     session.require_agreed()
     if SCOPE_OF[manifest.kind] not in session.scopes:
         raise RelevoError(Code.SCOPE_NOT_GRANTED, manifest.kind)
-    held = conn.execute(
-        select(func.count()).select_from(artifacts).where(artifacts.c.grant_id == manifest.grant)
-    ).scalar_one()
-    if held >= MAX_OF_SESSION:
-        raise RelevoError(Code.RATE_LIMITED, f"{held} artifacts in one session")
+    held, total = conn.execute(
+        select(func.count(), func.coalesce(func.sum(artifacts.c.size_bytes), 0)).where(
+            artifacts.c.grant_id == manifest.grant
+        )
+    ).one()
+    if held >= MAX_OF_SESSION or total + manifest.size_bytes > MAX_SESSION_BYTES:
+        raise RelevoError(Code.RATE_LIMITED, f"{held} artifacts of {total} bytes in one session")
 
 
 async def _store(broker: Broker, call: Call, proved: _Proved) -> ArtifactView:
@@ -136,9 +139,10 @@ async def _store(broker: Broker, call: Call, proved: _Proved) -> ArtifactView:
         raise RelevoError(
             Code.HASH_MISMATCH, f"body of {stated[:20]} bytes, manifest of {manifest.size_bytes}"
         )
-    await files.write(
-        manifest.artifact, call.request.stream(), manifest.size_bytes, manifest.sha256, UPLOAD_S
-    )
+    with broker.uploads.slot(manifest.agent):
+        await files.write(
+            manifest.artifact, call.request.stream(), manifest.size_bytes, manifest.sha256, UPLOAD_S
+        )
 
     def unit(tx: Tx) -> ArtifactView:
         _check(broker.organisation.require(), tx.conn, manifest)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from broker.artifact_files import Uploads
 from broker.config import Config
 from broker.doorstep import Doorstep
 from broker.keys import Identity
@@ -56,3 +57,4 @@ class Broker:
     sessions: LiveSessions = field(default_factory=LiveSessions)
     relay: Relay = field(default_factory=Relay)
     doorstep: Doorstep = field(default_factory=Doorstep)
+    uploads: Uploads = field(default_factory=Uploads)

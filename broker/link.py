@@ -177,12 +177,14 @@ async def _converse(broker: Broker, control: Link) -> None:
         event = await control.socket.receive()
         if event["type"] == "websocket.disconnect" and event.get("code") != TOO_BIG:
             return
-        control.heard = loop.time()
+        pause = control.heard_now(loop.time())
         message = _decode(event)
         handler = HANDLERS.get(type(message))
         if handler is None:
             raise RelevoError(Code.MALFORMED, f"{type(message).__name__} out of order")
         await handler(broker, control, message)
+        if pause:
+            await asyncio.sleep(pause)
 
 
 async def _refuse_link(broker: Broker, control: Link, error: RelevoError) -> None:

@@ -31,6 +31,12 @@ ISSUED_SLACK = timedelta(seconds=60)
 MAX_WAIT = timedelta(minutes=15)
 """The longest a user is given to answer."""
 MAX_LEGS = 8
+MAX_LIVE = 8
+"""Sessions of one machine at a time."""
+MAX_UNWANTED = 10
+UNWANTED_WINDOW = timedelta(minutes=10)
+"""So many refused or unanswered requests within the window, and a machine is left in peace for a while:
+nobody gets a yes by wearing a user down."""
 
 
 class Act(enum.StrEnum):
@@ -199,6 +205,22 @@ def _check_times(grant: Grant, org: Organisation, now: datetime) -> None:
     longest = timedelta(minutes=org.policy.max_session_minutes)
     if not now < grant.ends <= grant.issued + longest:
         raise RelevoError(Code.PARAMETER_INVALID, f"a session may last {longest} at most")
+
+
+def require_peace(live: int, unwanted: int) -> None:
+    """May the user of a machine be asked once more?
+
+    Args:
+        live: sessions of the machine that have not ended.
+        unwanted: requests to it that were refused or not answered within ``UNWANTED_WINDOW``.
+
+    Raises:
+        RelevoError: ``rate-limited``.
+    """
+    if live >= MAX_LIVE:
+        raise RelevoError(Code.RATE_LIMITED, f"{live} sessions of one machine")
+    if unwanted >= MAX_UNWANTED:
+        raise RelevoError(Code.RATE_LIMITED, f"the user said no {unwanted} times within {UNWANTED_WINDOW}")
 
 
 def check_consent(

@@ -22,6 +22,10 @@ WRITE_S = 30.0
 """A link that takes no message for so long is dropped."""
 SILENCE_S = 2.5 * HEARTBEAT_S
 
+MESSAGE_BURST = 200.0
+MESSAGES_PER_S = 50.0
+"""What one agent may say; beyond that it is read more slowly, which costs nobody else."""
+
 CLOSE_MALFORMED = 4400
 CLOSE_REFUSED = 4403
 CLOSE_SILENT = 4408
@@ -37,6 +41,7 @@ class Link:
     """One proved control link. Made by its own handler task."""
 
     __slots__ = (
+        "_allowance",
         "_bytes",
         "_closed",
         "_outbox",
@@ -61,6 +66,7 @@ class Link:
         self.heard = asyncio.get_running_loop().time()
         self.dropped: int | None = None
         """Close code, once the broker itself decided to end the link."""
+        self._allowance = MESSAGE_BURST
         self._task = asyncio.current_task()
         self._outbox: deque[bytes] = deque()
         self._bytes = 0
@@ -81,6 +87,13 @@ class Link:
         if self._writer is None:
             self._writer = asyncio.create_task(self._write())
         return True
+
+    def heard_now(self, now: float) -> float:
+        """Note a message at loop time ``now``; how many seconds to wait before the next is read."""
+        gained = (now - self.heard) * MESSAGES_PER_S
+        self._allowance = min(MESSAGE_BURST, self._allowance + gained) - 1
+        self.heard = now
+        return max(0.0, -self._allowance / MESSAGES_PER_S)
 
     def drop(self, code: int) -> None:
         """End the link from the broker's side; its handler closes the socket with ``code``."""

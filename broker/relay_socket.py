@@ -60,20 +60,23 @@ async def _admit(broker: Broker, socket: WebSocket) -> legs.Place | None:
 
 
 async def _hello(socket: WebSocket) -> str:
-    """Raises RelevoError: ``malformed`` unless the first frame is a small ``RelayHello`` in text."""
+    """Raises RelevoError: ``unauthenticated`` unless the first frame is a small ``RelayHello`` in text."""
     event = await socket.receive()
     if event["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(event.get("code", 1005))
     text = event.get("text")
-    if text is None or len(text) > MAX_HELLO:
-        raise RelevoError(Code.MALFORMED, "the first frame must be a relay hello")
-    return from_json(text, RelayHello).token
+    try:
+        if text is None or len(text) > MAX_HELLO:
+            raise RelevoError(Code.MALFORMED, "not a relay hello")
+        return from_json(text, RelayHello).token
+    except RelevoError as error:
+        raise RelevoError(Code.UNAUTHENTICATED, "the first frame showed no token") from error
 
 
 async def _refuse(broker: Broker, socket: WebSocket, error: RelevoError) -> None:
     source = source_of(socket.client)
     _log.info("leg-refused", code=error.code.value, source=source)
-    if error.code in (Code.UNAUTHENTICATED, Code.MALFORMED):
+    if error.code is Code.UNAUTHENTICATED:
         broker.limiter.spend(source, time.monotonic())
         broker.metrics.refusals.labels(error.code.value).inc()
         await record_refusal(

@@ -74,7 +74,7 @@ async def resume(broker: Broker) -> None:
         answered = session.state in rows.AGREED
         answer_by = None if answered else Deadline.at(session.establish_by, now)
         ends = Deadline.at(session.ends, now)
-        broker.sessions.put(Live(session.grant, session.agent, answer_by, ends))
+        broker.sessions.put(Live(session.grant, session.agent, session.technician, answer_by, ends))
 
 
 async def _tick(broker: Broker) -> None:

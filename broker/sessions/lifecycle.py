@@ -144,6 +144,6 @@ def consent(broker: Broker, tx: Tx, session: Session, envelope: Envelope, agent:
 
     def tell() -> None:
         ends = Deadline.at(granted.until, now)
-        broker.sessions.put(Live(session.grant, session.agent, None, ends))
+        broker.sessions.put(Live(session.grant, session.agent, session.technician, None, ends))
 
     tx.after_commit(tell)

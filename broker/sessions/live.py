@@ -35,6 +35,7 @@ class Live(NamedTuple):
 
     grant: str
     agent: str
+    technician: str
     answer_by: Deadline | None
     """None once the user agreed."""
     ends: Deadline
@@ -49,6 +50,9 @@ class LiveSessions:
 
     def is_live(self, grant: str) -> bool:
         return grant in self._live
+
+    def get(self, grant: str) -> Live | None:
+        return self._live.get(grant)
 
     def count(self) -> int:
         return len(self._live)

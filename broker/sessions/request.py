@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import Connection, insert, select
 
 from broker.calls import Call, Caller, refusal_facts
 from broker.context import Broker
-from broker.policy import AgentFacts, check_grant
+from broker.policy import UNWANTED_WINDOW, AgentFacts, check_grant, require_peace
 from broker.sessions import lifecycle, rows
 from broker.sessions.live import Deadline, Live
 from broker.sessions.rows import Session
@@ -99,6 +101,8 @@ def _decide(broker: Broker, conn: Connection, who: Caller, grant: Grant) -> str:
     )
     if ticket is None:
         raise RelevoError(Code.NOT_FOUND, grant.ticket)
+    live = rows.live(conn, sessions.c.agent == grant.agent)
+    require_peace(len(live), rows.unwanted(conn, grant.agent, broker.clock() - UNWANTED_WINDOW))
     return ticket.title
 
 
@@ -126,13 +130,13 @@ def _store(broker: Broker, tx: Tx, who: Caller, grant: Grant, signed: Envelope) 
         scopes=rows.scopes_text(grant.scopes), reason=grant.reason, ends=grant.ends, mode=grant.mode.value
     )
     tx.audit(lifecycle.record(session, Action.SESSION_REQUESTED, who.actor, now, stated, (evidence,)))
-    answer_by, ends = grant.establish_by, grant.ends
-    tx.after_commit(
-        lambda: broker.sessions.put(
-            Live(grant.grant, grant.agent, Deadline.at(answer_by, now), Deadline.at(ends, now))
-        )
-    )
+    tx.after_commit(lambda: broker.sessions.put(_live(grant, now)))
     return session
+
+
+def _live(grant: Grant, now: datetime) -> Live:
+    answer_by, ends = Deadline.at(grant.establish_by, now), Deadline.at(grant.ends, now)
+    return Live(grant.grant, grant.agent, grant.technician, answer_by, ends)
 
 
 async def _refused(broker: Broker, call: Call, envelope: Envelope, error: RelevoError) -> None:

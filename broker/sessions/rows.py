@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from broker.store.session_tables import sessions
 from broker.tickets.rows import id_of
@@ -144,3 +144,17 @@ def live(conn: Connection, *conditions: ColumnElement[bool]) -> list[Session]:
     return [
         _session(row) for row in conn.execute(select(sessions).where(sessions.c.state != ENDED, *conditions))
     ]
+
+
+def unwanted(conn: Connection, agent: str, since: datetime) -> int:
+    """Requests to the machine since then that its user refused or left unanswered."""
+    return conn.execute(
+        select(func.count())
+        .select_from(sessions)
+        .where(
+            sessions.c.agent == agent,
+            sessions.c.state == ENDED,
+            sessions.c.requested > since,
+            sessions.c.why_ended.in_([EndReason.DENIED.value, EndReason.NO_ANSWER.value]),
+        )
+    ).scalar_one()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -453,3 +456,67 @@ async def test_the_request_body_must_be_a_grant(tmp_path: Path) -> None:
         token = await site.world.login("toni")
         answer = await site.call("POST", "/v1/sessions", SessionRequest(grant=consent), token)
         assert answer.code == "malformed"
+
+
+async def test_a_user_who_keeps_saying_no_is_left_in_peace(tmp_path: Path) -> None:
+    async with desk(tmp_path) as site:
+        machine = await site.enrol()
+        async with site.link(machine) as control:
+            ticket = await site.ticket(machine)
+            for _ in range(10):
+                grant = site.grant(machine, ticket)
+                assert (await site.request(grant)).status == 200
+                offer = (await control.expect(link.Offer)).grant
+                refusal = machine.refusal(offer, Code.CONSENT_DENIED, site.now)
+                await control.send(
+                    link.OfferRefused(grant=grant.grant, code=Code.CONSENT_DENIED, refusal=refusal)
+                )
+                assert await control.alive()
+            assert (await site.request(site.grant(machine, ticket))).code == "rate-limited"
+            site.world.clock.forward(minutes=11)
+            assert (await site.request(site.grant(machine, ticket))).status == 200
+
+
+async def test_a_machine_has_eight_sessions_at_a_time(tmp_path: Path) -> None:
+    async with desk(tmp_path) as site:
+        machine = await site.enrol()
+        async with site.link(machine):
+            ticket = await site.ticket(machine)
+            codes = [(await site.request(site.grant(machine, ticket))).status for _ in range(9)]
+            assert codes == [200] * 8 + [429]
+
+
+async def test_with_a_full_disk_nothing_starts_and_stop_still_works(tmp_path: Path) -> None:
+    async with desk(tmp_path) as site:
+        machine = await site.enrol()
+        async with site.link(machine) as control:
+            ticket = await site.ticket(machine)
+            grant, _ = await site.consented(control, ticket)
+            near, _far = await site.leg(control, grant)
+            token = await site.world.login("toni")
+            path = f"/v1/tickets/{ticket}/notes"
+            async with site.attach(near) as (socket_, _next):
+                with _no_more_room(site):
+                    while (await site.call("POST", path, {"text": "x" * 20_000}, token)).status == 200:
+                        pass
+                    ended = await site.call("POST", f"/v1/sessions/{grant.grant}/end", b"{}", token)
+                assert ended.status in (200, 507)
+                assert (await control.expect(link.End)).grant == grant.grant
+                async with asyncio.timeout(20):
+                    await socket_.wait_closed()
+                assert socket_.close_code == 4410
+            again = await site.call("POST", f"/v1/sessions/{grant.grant}/end", b"{}", token)
+            assert again.json["state"] == "ended"
+            assert (await site.call("POST", path, {"text": "x" * 20_000}, token)).status == 200
+
+
+@contextmanager
+def _no_more_room(site: Desk) -> Iterator[None]:
+    """The database file may not grow, as on a full disk."""
+    size = Path(site.world.broker.config.database_url.removeprefix("sqlite:///")).stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.websockets import WebSocket
 
-from broker import relay
+from broker import presence, relay
+from broker.artifact_files import Uploads
 from broker.doorstep import Doorstep
 from broker.relay import Relay, Side
 from broker.sessions.live import Deadline, Live, LiveSessions
 from broker.tickets.from_agent import title_of
 from protocol.errors import Code, RelevoError
+from protocol.link import Pong
 
 
 class Pipe:
@@ -205,7 +207,7 @@ async def test_a_clock_that_is_set_back_does_not_lengthen_a_session() -> None:
     now = datetime(2026, 11, 22, tzinfo=UTC)
     live = LiveSessions()
     ends = Deadline.at(now + timedelta(minutes=5), now)
-    live.put(Live("g", "a", None, ends))
+    live.put(Live("g", "a", "toni", None, ends))
     loop = asyncio.get_running_loop().time()
     assert not ends.due(now, loop)
     assert ends.due(now + timedelta(minutes=5), loop)
@@ -235,3 +237,49 @@ def test_a_title_is_always_one_printable_line(text: str) -> None:
     assert 1 <= len(title) <= 200
     assert title.isprintable()
     assert title == title.strip()
+
+
+async def test_a_link_that_talks_too_much_is_read_more_slowly() -> None:
+    link = presence.Link(await Pipe().made(), "ag", "acme", "key", "192.0.2.1")
+    now = link.heard
+    assert [link.heard_now(now) for _ in range(200)] == [0.0] * 200
+    assert 0 < link.heard_now(now) <= 1.1 / presence.MESSAGES_PER_S
+    assert link.heard_now(now + 10) == 0.0
+
+
+async def test_a_link_that_takes_nothing_is_dropped_before_it_costs_memory() -> None:
+    pipe = Pipe()
+    socket = await pipe.made()
+    links, ready = presence.Links(), asyncio.Event()
+
+    async def handler() -> int | None:
+        link = presence.Link(socket, "ag", "acme", "key", "192.0.2.1")
+        links.enter(link)
+        ready.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            links.leave(link)
+            return link.dropped
+        return None
+
+    task = asyncio.create_task(handler())
+    await ready.wait()
+    pipe.open.clear()
+    posted = 0
+    while links.post("ag", Pong(at=datetime.now(UTC))):
+        posted += 1
+    assert posted <= presence.MAX_OUTBOX + 1
+    assert await task == presence.CLOSE_SLOW
+    assert not links.online("ag")
+
+
+def test_uploads_have_a_limit_for_each_and_for_all() -> None:
+    uploads = Uploads(most=3, of_one=2)
+    with uploads.slot("a"), uploads.slot("a"):
+        with pytest.raises(RelevoError), uploads.slot("a"):
+            pass
+        with uploads.slot("b"), pytest.raises(RelevoError), uploads.slot("c"):
+            pass
+    with uploads.slot("c"):
+        pass
