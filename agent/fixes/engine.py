@@ -166,15 +166,15 @@ class Engine:
         if not manifest.undoable:
             return await self._enter(run, RunState.FAILED, observer, message=problem)
         run = await self._enter(run, RunState.UNDOING, observer, message=problem)
-        failure = await self._take_back(order, run)
+        failure, said = await self._take_back(order, run)
         state = RunState.UNDO_FAILED if failure else RunState.UNDONE
-        return await self._enter(run, state, observer, message=failure or problem)
+        return await self._enter(run, state, observer, message=failure or problem, output=run.output + said)
 
     async def _undo(self, order: Order, run: Run, observer: Observer) -> Run:
         await observer.entering(run)
-        failure = await self._take_back(order, run)
+        failure, said = await self._take_back(order, run)
         state = RunState.UNDO_FAILED if failure else RunState.UNDONE
-        return await self._enter(run, state, observer, message=failure)
+        return await self._enter(run, state, observer, message=failure, output=said)
 
     async def _verify(self, order: Order, run: Run) -> str:
         """Empty when the fault is gone, else what the last look said."""
@@ -188,24 +188,29 @@ class Engine:
             seen = f"verify: {verdict(checked.rc) if checked else problem}"
         return seen
 
-    async def _take_back(self, order: Order, run: Run) -> str:
-        """Undo step, then the saved files, then a look whether that held. Empty when it did."""
-        manifest = order.approved.manifest
+    async def _take_back(self, order: Order, run: Run) -> tuple[str, str]:
+        """Undo step, then the saved files, then a look whether that held.
+
+        Returns:
+            What went wrong (empty when nothing did), and what the undo step said.
+        """
+        manifest, said = order.approved.manifest, ""
         if manifest.undo is not None:
-            problem, _ = await self._try(order, run, manifest.undo)
+            problem, undone = await self._try(order, run, manifest.undo)
+            said = _both(undone)
             if problem:
-                return f"undo: {problem}"
+                return f"undo: {problem}", said
         try:
             await asyncio.to_thread(snapshot.restore, run.saved, self._place(run) / "saved")
             if not await asyncio.to_thread(snapshot.is_restored, run.saved):
-                return "undo: a restored file is not what was saved"
+                return "undo: a restored file is not what was saved", said
         except RelevoError as error:
-            return f"undo: {error.detail}"
+            return f"undo: {error.detail}", said
         if manifest.undo_verify is not None:
             problem, _ = await self._try(order, run, manifest.undo_verify)
             if problem:
-                return f"undo_verify: {problem}"
-        return ""
+                return f"undo_verify: {problem}", said
+        return "", said
 
     # --- small parts ---------------------------------------------------------------------------
 

@@ -6,27 +6,29 @@ restart.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sqlite3
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta, structs
 
+from agent.durable import Database
 from agent.fixes.snapshot import After, Saved
 from protocol.assist import Parameter
 from protocol.documents import FixRequest
-from protocol.drivers.files import private_folder
 from protocol.errors import Code, RelevoError
 from protocol.fix_states import SETTLED, UNDOABLE, RunState, require_step
 from protocol.ids import GrantId, TicketId
 from protocol.scopes import Risk
 from protocol.wire import Moment, Name, Sha256, Wire, from_json, to_json
 
-_BUSY_S = 5.0
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS run (id TEXT PRIMARY KEY, ticket TEXT NOT NULL, fix TEXT NOT NULL, "
+    "state TEXT NOT NULL, started TEXT NOT NULL, record BLOB NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS accepted (grant_id TEXT NOT NULL, sequence INTEGER NOT NULL, "
+    "challenge TEXT NOT NULL UNIQUE, PRIMARY KEY (grant_id, sequence))",
+)
 _KEPT_TEXT = 16_000
 
 
@@ -63,31 +65,15 @@ class Runs:
 
     def __init__(self, path: Path) -> None:
         """Raises RelevoError: ``cannot-record``."""
-        private_folder(path.parent)
-        old = os.umask(0o077)
-        try:
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S, check_same_thread=False)
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.execute(
-                "CREATE TABLE IF NOT EXISTS run (id TEXT PRIMARY KEY, ticket TEXT NOT NULL, fix TEXT NOT NULL, "
-                "state TEXT NOT NULL, started TEXT NOT NULL, record BLOB NOT NULL)"
-            )
-            self._db.execute(
-                "CREATE TABLE IF NOT EXISTS accepted (grant_id TEXT NOT NULL, sequence INTEGER NOT NULL, "
-                "challenge TEXT NOT NULL UNIQUE, PRIMARY KEY (grant_id, sequence))"
-            )
-        except sqlite3.Error as error:
-            raise RelevoError(Code.CANNOT_RECORD, f"fix runs: {error}") from error
-        finally:
-            os.umask(old)
+        self._db = Database(path, _SCHEMA)
 
     def close(self) -> None:
         self._db.close()
 
     def last_sequence(self, grant: str) -> int:
         """The highest sequence number accepted in this session, 0 before the first."""
-        row = self._db.execute("SELECT MAX(sequence) FROM accepted WHERE grant_id = ?", (grant,)).fetchone()
-        return row[0] or 0
+        query = "SELECT COALESCE(MAX(sequence), 0) FROM accepted WHERE grant_id = ?"
+        return int(self._db.rows(query, (grant,))[0][0])
 
     def accept(self, request: FixRequest, run: Run) -> Run:
         """Take the request, once, and write the run (new, or stepped to ``undoing``).
@@ -96,11 +82,11 @@ class Runs:
             RelevoError: ``replayed`` for a challenge or a sequence that is not above every earlier one;
                 ``invalid-transition``; ``cannot-record``. Nothing is written then.
         """
-        with self._transaction():
+        with self._db.transaction() as database:
             if request.sequence <= self.last_sequence(request.grant):
                 raise RelevoError(Code.REPLAYED, f"sequence {request.sequence} is not new")
             try:
-                self._db.execute(
+                database.execute(
                     "INSERT INTO accepted VALUES (?, ?, ?)",
                     (request.grant, request.sequence, request.challenge),
                 )
@@ -108,7 +94,7 @@ class Runs:
                 raise RelevoError(Code.REPLAYED, "challenge was used before") from error
             if run.state is not RunState.PROPOSED:
                 self._require_step(run)
-            self._put(run)
+            _put(database, run)
         return run
 
     def step(self, run: Run, state: RunState, now: datetime, **changes: object) -> Run:
@@ -121,28 +107,28 @@ class Runs:
             if name in changes:
                 changes[name] = str(changes[name])[:_KEPT_TEXT]
         after: Run = structs.replace(run, state=state, changed=now, **changes)
-        with self._transaction():
+        with self._db.transaction() as database:
             self._require_step(after)
-            self._put(after)
+            _put(database, after)
         return after
 
     def note(self, run: Run, **changes: object) -> Run:
         """The run with more known about it, in the same state. Raises RelevoError: ``cannot-record``."""
         after: Run = structs.replace(run, **changes)
-        with self._transaction():
-            self._put(after)
+        with self._db.transaction() as database:
+            _put(database, after)
         return after
 
     def get(self, id_: str) -> Run:
         """Raises RelevoError: ``not-found``."""
-        row = self._db.execute("SELECT record FROM run WHERE id = ?", (id_,)).fetchone()
-        if row is None:
+        rows = self._db.rows("SELECT record FROM run WHERE id = ?", (id_,))
+        if not rows:
             raise RelevoError(Code.NOT_FOUND, f"fix run {id_[:40]}")
-        return from_json(row[0], Run)
+        return from_json(rows[0][0], Run)
 
     def of_ticket(self, ticket: str) -> tuple[Run, ...]:
         """Oldest first."""
-        rows = self._db.execute("SELECT record FROM run WHERE ticket = ? ORDER BY started, rowid", (ticket,))
+        rows = self._db.rows("SELECT record FROM run WHERE ticket = ? ORDER BY started, rowid", (ticket,))
         return tuple(from_json(row[0], Run) for row in rows)
 
     def last_undoable(self, ticket: str, fix: str) -> Run | None:
@@ -152,29 +138,16 @@ class Runs:
 
     def unsettled(self) -> tuple[Run, ...]:
         """Runs that something should be going on with."""
-        rows = self._db.execute("SELECT record, state FROM run ORDER BY started, rowid")
+        rows = self._db.rows("SELECT record, state FROM run ORDER BY started, rowid")
         return tuple(from_json(row[0], Run) for row in rows if RunState(row[1]) not in SETTLED)
 
     def _require_step(self, after: Run) -> None:
         require_step(self.get(after.id).state, after.state)
 
-    def _put(self, run: Run) -> None:
-        self._db.execute(
-            "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state, "
-            "record = excluded.record",
-            (run.id, run.ticket, run.fix, run.state, run.started.isoformat(), to_json(run)),
-        )
 
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            raise RelevoError(Code.CANNOT_RECORD, f"fix runs: {error}") from error
+def _put(database: sqlite3.Connection, run: Run) -> None:
+    database.execute(
+        "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state, "
+        "record = excluded.record",
+        (run.id, run.ticket, run.fix, run.state, run.started.isoformat(), to_json(run)),
+    )
