@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from collections import deque
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -434,3 +436,28 @@ def test_any_bytes_are_a_rule_kept_or_a_typed_refusal(frame: bytes) -> None:
         pair.ends[0].take(frame)
     except RelevoError as error:
         assert error.code is Code.MALFORMED
+
+
+def test_the_published_conversation_is_reproduced_frame_by_frame() -> None:
+    vectors = json.loads((Path(__file__).parents[2] / "vectors" / "stream.json").read_text())
+    ends = (End(), End())
+    for step in vectors["steps"]:
+        end = ends[step["from"] if step["do"] == "frame" else step["end"]]
+        if step["do"] == "frame":
+            frame = end.stream.next_frame()
+            assert frame is not None
+            assert frame.hex() == step["hex"]
+            if not step.get("lost"):
+                there = ends[1 - step["from"]]
+                there.take(frame)
+                there.consume()
+        elif step["do"] == "write":
+            end.write(bytes.fromhex(step["hex"]))
+        elif step["do"] == "attach":
+            end.stream.attach()
+        elif step["do"] == "lose":
+            end.stream.detach()
+        else:
+            end.stream.close()
+    assert [end.got.hex() for end in ends] == vectors["received"]
+    assert all(end.stream.over for end in ends)
