@@ -7,27 +7,27 @@ agent's key and chained, so a broker can neither forge one nor leave one out uns
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from agent.durable import Database
 from protocol.audit import Action
 from protocol.documents import PROTOCOL_VERSION, JournalEntry
-from protocol.drivers.files import private_folder
 from protocol.envelope import Envelope
-from protocol.errors import Code, RelevoError
 from protocol.wire import Fact, from_json, to_json
 
 if TYPE_CHECKING:
     from protocol.sshkeys import Signer
 
 FIRST_PREVIOUS = "0" * 64
-_BUSY_S = 5.0
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS entry (sequence INTEGER PRIMARY KEY, grant_id TEXT, "
+    "payload_sha256 TEXT NOT NULL, envelope BLOB NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS sent (one INTEGER PRIMARY KEY CHECK (one = 1), upto INTEGER)",
+)
 
 
 class Journal:
@@ -39,24 +39,9 @@ class Journal:
         Raises:
             RelevoError: ``cannot-record`` when the file cannot be opened.
         """
-        private_folder(path.parent)
         self._agent = agent
         self._on_append = on_append
-        old = os.umask(0o077)
-        try:
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S, check_same_thread=False)
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.execute(
-                "CREATE TABLE IF NOT EXISTS entry (sequence INTEGER PRIMARY KEY, grant_id TEXT, "
-                "payload_sha256 TEXT NOT NULL, envelope BLOB NOT NULL)"
-            )
-            self._db.execute(
-                "CREATE TABLE IF NOT EXISTS sent (one INTEGER PRIMARY KEY CHECK (one = 1), upto INTEGER)"
-            )
-        except sqlite3.Error as error:
-            raise RelevoError(Code.CANNOT_RECORD, f"journal: {error}") from error
-        finally:
-            os.umask(old)
+        self._db = Database(path, _SCHEMA)
 
     def close(self) -> None:
         self._db.close()
@@ -77,8 +62,8 @@ class Journal:
         """
         from protocol.dsse import seal  # brings `cryptography`, which the idle process never loads
 
-        with self._transaction():
-            row = self._db.execute(
+        with self._db.transaction() as database:
+            row = database.execute(
                 "SELECT sequence, payload_sha256 FROM entry ORDER BY sequence DESC LIMIT 1"
             ).fetchone()
             sequence, previous = (row[0] + 1, row[1]) if row else (1, FIRST_PREVIOUS)
@@ -94,7 +79,7 @@ class Journal:
                 facts=facts,
             )
             envelope = seal(entry, signer)
-            self._db.execute(
+            database.execute(
                 "INSERT INTO entry VALUES (?, ?, ?, ?)",
                 (sequence, grant, hashlib.sha256(envelope.payload).hexdigest(), to_json(envelope)),
             )
@@ -103,7 +88,7 @@ class Journal:
 
     def unsent_after(self, sequence: int, limit: int) -> list[tuple[int, Envelope]]:
         """Entries after ``sequence`` and after what the broker acknowledged, in order."""
-        rows = self._rows(
+        rows = self._db.rows(
             "SELECT sequence, envelope FROM entry WHERE sequence > max(?, COALESCE((SELECT upto FROM sent), 0)) "
             "ORDER BY sequence LIMIT ?",
             (sequence, limit),
@@ -113,46 +98,26 @@ class Journal:
     def waiting(self) -> int:
         """How many entries the broker has not acknowledged yet."""
         query = "SELECT count(*) FROM entry WHERE sequence > COALESCE((SELECT upto FROM sent), 0)"
-        return int(self._rows(query)[0][0])
+        return int(self._db.rows(query)[0][0])
 
     def acknowledged(self, upto: int) -> None:
         """Remember that the broker durably holds every entry up to ``upto``."""
-        with self._transaction():
-            self._db.execute(
+        with self._db.transaction() as database:
+            database.execute(
                 "INSERT INTO sent VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET upto = excluded.upto", (upto,)
             )
 
     def of_grant(self, grant: str) -> list[Envelope]:
         """The entries of one session, in order."""
-        rows = self._rows("SELECT envelope FROM entry WHERE grant_id = ? ORDER BY sequence", (grant,))
+        rows = self._db.rows("SELECT envelope FROM entry WHERE grant_id = ? ORDER BY sequence", (grant,))
         return [from_json(row[0], Envelope) for row in rows]
 
     def grants(self) -> list[str]:
         """Sessions that have entries, oldest first."""
-        rows = self._rows(
+        rows = self._db.rows(
             "SELECT grant_id FROM entry WHERE grant_id IS NOT NULL GROUP BY grant_id ORDER BY MIN(sequence)"
         )
         return [row[0] for row in rows]
 
     def last_sequence(self) -> int:
-        return int(self._rows("SELECT COALESCE(MAX(sequence), 0) FROM entry")[0][0])
-
-    def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
-        try:
-            return self._db.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise RelevoError(Code.CANNOT_RECORD, f"journal: {error}") from error
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            raise RelevoError(Code.CANNOT_RECORD, f"journal: {error}") from error
+        return int(self._db.rows("SELECT COALESCE(MAX(sequence), 0) FROM entry")[0][0])

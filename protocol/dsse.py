@@ -13,6 +13,7 @@ from protocol import sshkeys
 from protocol.documents import Document
 from protocol.envelope import Envelope, Signature
 from protocol.errors import Code, RelevoError
+from protocol.ids import agent_id
 from protocol.sshkeys import PublicKey, Signer
 from protocol.wire import from_json, to_json
 
@@ -70,6 +71,19 @@ def open_envelope(envelope: Envelope, kind: type[D], keys: Sequence[PublicKey]) 
             raise RelevoError(Code.SIGNATURE_INVALID, f"no signature by {key.fingerprint}")
         sshkeys.verify(key, kind.KIND, message, by_id[key.fingerprint])
     return from_json(envelope.payload, kind)
+
+
+def machine_key(envelope: Envelope, agent: str) -> PublicKey:
+    """The key that the envelope names and whose hash is the agent's id; its signature is not checked here.
+
+    Raises:
+        RelevoError: ``identity-mismatch`` when no signature is by this machine; ``malformed``.
+    """
+    for signature in envelope.signatures:
+        key = sshkeys.claimed_key(signature.sig)
+        if agent_id(key.blob) == agent:
+            return key
+    raise RelevoError(Code.IDENTITY_MISMATCH, f"no signature by {agent}")
 
 
 def unsafe_peek(envelope: Envelope, kind: type[D]) -> D:

@@ -219,19 +219,6 @@ def claimed_key(blob: bytes) -> PublicKey:
     Raises:
         RelevoError: ``malformed`` if the blob does not start as an SSHSIG.
     """
-    reader = _Reader(blob)
-    if reader.take(6) != _MAGIC or reader.take(4) != struct.pack(">I", _VERSION):
-        raise RelevoError(Code.MALFORMED, "not an SSH signature")
-    return PublicKey.from_blob(reader.string())
-
-
-def named_key(blob: bytes) -> PublicKey:
-    """The public key that an SSHSIG blob names. It proves nothing by itself: check that the key is one
-    you trust (an agent's id is its hash), then ``verify``.
-
-    Raises:
-        RelevoError: ``malformed``.
-    """
     if len(blob) > 2 * _MAX_BLOB:
         raise RelevoError(Code.MALFORMED, "signature too long")
     reader = _Reader(blob)

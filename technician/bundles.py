@@ -14,11 +14,11 @@ from protocol import assist
 from protocol.diagnosis import BUNDLE_MEDIA_TYPE, MAX_BUNDLE, Bundle
 from protocol.envelope import Envelope
 from protocol.errors import Code, RelevoError
-from protocol.ids import AgentId, GrantId, TicketId, agent_id
+from protocol.ids import AgentId, GrantId, TicketId
 from protocol.wire import from_json
 
 if TYPE_CHECKING:
-    from protocol.sshkeys import PublicKey
+    pass
 
 
 @dataclass
@@ -64,11 +64,11 @@ def verified(
             nothing of the content may be shown then.
     """
     from protocol.documents import BundleSeal
-    from protocol.dsse import open_envelope
+    from protocol.dsse import machine_key, open_envelope
 
     if seal is None:
         raise RelevoError(Code.SIGNATURE_INVALID, "bundle without a seal")
-    document = open_envelope(seal, BundleSeal, [_machine_key(seal, agent)])
+    document = open_envelope(seal, BundleSeal, [machine_key(seal, agent)])
     if (document.agent, document.grant, document.ticket) != (agent, grant, ticket):
         raise RelevoError(Code.IDENTITY_MISMATCH, "seal of another session")
     if (document.sha256, document.size_bytes) != (hashlib.sha256(content).hexdigest(), len(content)):
@@ -79,17 +79,6 @@ def verified(
     if said != (agent, grant, ticket, document.clearance):
         raise RelevoError(Code.IDENTITY_MISMATCH, "bundle of another session")
     return bundle
-
-
-def _machine_key(seal: Envelope, agent: AgentId) -> PublicKey:
-    """The key named by a signature of ``seal`` whose hash is the agent's id."""
-    from protocol.sshkeys import named_key
-
-    for signature in seal.signatures:
-        key = named_key(signature.sig)
-        if agent_id(key.blob) == agent:
-            return key
-    raise RelevoError(Code.IDENTITY_MISMATCH, "seal by another machine")
 
 
 def printable_json(content: bytes) -> bytes:

@@ -10,11 +10,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from protocol.documents import JournalEntry
-from protocol.dsse import open_envelope, payload_type
+from protocol.dsse import machine_key, open_envelope, payload_type
 from protocol.envelope import Envelope
-from protocol.errors import Code, RelevoError
-from protocol.ids import agent_id
-from protocol.sshkeys import PublicKey, claimed_key
+from protocol.errors import RelevoError
 from protocol.wire import from_json
 from technician.audit.findings import Fault, Finding
 
@@ -41,20 +39,7 @@ def opened_by_agent(envelope: Envelope, agent: str) -> JournalEntry:
     Raises:
         RelevoError: ``signature-invalid`` or ``malformed``.
     """
-    return open_envelope(envelope, JournalEntry, [agents_key(envelope, agent)])
-
-
-def agents_key(envelope: Envelope, agent: str) -> PublicKey:
-    """The key that signed, if its hash is the agent's id; the signature itself is not checked here.
-
-    Raises:
-        RelevoError: ``signature-invalid``; ``malformed``.
-    """
-    for signature in envelope.signatures:
-        key = claimed_key(signature.sig)
-        if agent_id(key.blob) == agent:
-            return key
-    raise RelevoError(Code.SIGNATURE_INVALID, f"no signature by {agent}")
+    return open_envelope(envelope, JournalEntry, [machine_key(envelope, agent)])
 
 
 class JournalChains:

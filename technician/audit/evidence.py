@@ -24,13 +24,12 @@ from protocol.documents import (
     Refusal,
     UserReply,
 )
-from protocol.dsse import open_envelope, payload_type, unsafe_peek
+from protocol.dsse import machine_key, open_envelope, payload_type, unsafe_peek
 from protocol.envelope import Envelope
 from protocol.errors import Code, RelevoError
 from protocol.ids import agent_id
 from protocol.scopes import Scope
 from protocol.sshkeys import PublicKey, claimed_key
-from technician.audit.chains import agents_key
 from technician.audit.findings import Fault, Finding
 from technician.audit.keys import Keyring
 
@@ -201,7 +200,7 @@ class Evidence:
         def check(index: int, record: AuditRecord, envelope: Envelope) -> Finding | None:
             try:
                 agent = unsafe_peek(envelope, kind).agent
-                open_envelope(envelope, kind, [agents_key(envelope, agent)])
+                open_envelope(envelope, kind, [machine_key(envelope, agent)])
             except RelevoError as error:
                 return Finding(index, Fault.DOCUMENT_SIGNATURE, f"{kind.KIND}: {error}")
             if not _agrees(record, agent=agent):

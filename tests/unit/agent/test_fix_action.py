@@ -151,7 +151,7 @@ async def test_the_user_is_asked_in_plain_words_with_the_whole_plan(room: Room, 
         await room.run("count", mark=str(mark))
     assert caught.value.code is Code.CONSENT_DENIED
     ((question, detail),) = room.questions
-    assert question == "Ana quiere ejecutar en este equipo el arreglo «t»."
+    assert question == "Ana quiere ejecutar en este equipo la reparación «t»."
     assert detail == f"make {mark}\n"
     assert room.entries()[-1][1]["state"] == "denied"
     assert not mark.exists()
@@ -213,7 +213,7 @@ async def test_a_technician_who_left_stops_nothing_that_has_begun(room: Room, ma
 
 
 async def test_a_journal_that_cannot_be_written_stops_it_before_it_looks(room: Room, mark: Path) -> None:
-    room.journal._db.execute("PRAGMA query_only=1")
+    room.journal._db.rows("PRAGMA query_only=1")
     with pytest.raises(RelevoError) as caught:
         await room.plan("count", mark=str(mark))
     assert caught.value.code is Code.CANNOT_RECORD

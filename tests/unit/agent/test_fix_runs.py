@@ -121,7 +121,7 @@ async def test_what_cannot_be_recorded_does_not_happen(world: FixWorld, mark: Pa
 
 async def test_a_full_disk_under_the_store_of_runs_starts_nothing(world: FixWorld, mark: Path) -> None:
     planned = await world.plan("count", mark=str(mark))
-    world.desk._runs._db.execute("PRAGMA query_only=1")
+    world.desk._runs._db.rows("PRAGMA query_only=1")
     assert await code_of(world.run_request(world.request(planned), mark=str(mark))) is Code.CANNOT_RECORD
     assert not mark.exists()
 

@@ -17,7 +17,7 @@ from protocol.envelope import Envelope
 from protocol.errors import Code, RelevoError
 from protocol.ids import agent_id
 from protocol.scopes import Clearance
-from protocol.sshkeys import KeySigner, named_key
+from protocol.sshkeys import KeySigner, claimed_key
 from protocol.wire import to_json
 from protocol.wording import Words
 from protocol.wording.diagnosis import TABLE
@@ -123,9 +123,9 @@ def test_signed_nonsense_is_malformed() -> None:
 
 
 def test_the_key_in_a_signature_is_the_signers() -> None:
-    assert named_key(sealed(CONTENT).signatures[0].sig) == _MACHINE.public_key
+    assert claimed_key(sealed(CONTENT).signatures[0].sig) == _MACHINE.public_key
     with pytest.raises(RelevoError):
-        named_key(b"SSHSIG junk")
+        claimed_key(b"SSHSIG junk")
 
 
 def start(size_bytes: int, media_type: str = BUNDLE_MEDIA_TYPE) -> assist.ContentStart:
