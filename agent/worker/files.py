@@ -27,15 +27,16 @@ class ExchangeServer(asyncssh.SFTPServer):
     """
 
     def __init__(self, channel: Any, folder: Path, session: Session) -> None:
-        super().__init__(channel, chroot=os.fsencode(private_folder(folder)))
-        self._root = folder.resolve()
+        self._root = private_folder(folder).resolve()
+        super().__init__(channel, chroot=os.fsencode(self._root))
         self._session = session
 
     def map_path(self, path: bytes) -> bytes:
         """The real path below the folder. Raises SFTPPermissionDenied for anything that leaves it."""
         mapped = super().map_path(path)
         path_here = Path(os.fsdecode(mapped))
-        if not path_here.parent.resolve().is_relative_to(self._root) or path_here.is_symlink():
+        inside = path_here == self._root or path_here.parent.resolve().is_relative_to(self._root)
+        if not inside or path_here.is_symlink():
             raise asyncssh.SFTPPermissionDenied("outside the exchange folder")
         return mapped
 
