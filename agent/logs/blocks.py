@@ -10,7 +10,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-READ = 1 << 20
+READ = 256 << 10
+"""Small enough that a block stays in the processor's cache while it is cut and searched."""
 LINE_WINDOW = 64 << 10
 """Bytes of one line that are looked at: four times what is sent, so that no secret is cut in half
 where the line is cut for sending."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from agent.logs.blocks import LINE_WINDOW
 from agent.logs.messages import CUT, MAX_LINE
 from agent.redaction import Redactor, residual
-from agent.redaction.pem import PLACEHOLDER
+from agent.redaction.pem import MAX_BLOCK, PLACEHOLDER
 from protocol.assist import LogLine
 from protocol.errors import RelevoError
 from protocol.scopes import Clearance
@@ -20,29 +20,29 @@ _UNSURE = "<secret:unsure>"
 _MAX_SOURCE = 200
 
 
-class KeyBlocks:
-    """Where private keys stand in a stream of blocks, also when they span two of them."""
+def key_spans(before: bytes, block: bytes) -> list[tuple[int, int]]:
+    """Byte ranges of ``block`` that belong to a private key, in order.
 
-    def __init__(self) -> None:
-        self._inside = False
+    Args:
+        before: what stands directly before the block, as far as it is known; the last 64 KB count.
+    """
+    found: list[tuple[int, int]] = []
+    at = 0
+    start = 0 if _open_at_end(before[-MAX_BLOCK:]) else _begin(block, 0)
+    while start >= 0:
+        end = block.find(_END, start)
+        if end < 0:
+            found.append((start, len(block)))
+            break
+        found.append((start, min(len(block), end + len(_END) + _NAME)))
+        at = end + len(_END)
+        start = _begin(block, at)
+    return found
 
-    def spans(self, block: bytes) -> list[tuple[int, int]]:
-        """Byte ranges of ``block`` that belong to a private key, in order."""
-        found: list[tuple[int, int]] = []
-        at = 0
-        while True:
-            start = at
-            if not self._inside:
-                start = _begin(block, at)
-                if start < 0:
-                    return found
-            end = block.find(_END, start)
-            self._inside = end < 0
-            stop = len(block) if end < 0 else min(len(block), end + len(_END) + _NAME)
-            found.append((start, stop))
-            if end < 0:
-                return found
-            at = end + len(_END)
+
+def _open_at_end(before: bytes) -> bool:
+    begin = before.rfind(_BEGIN)
+    return begin >= 0 and _PRIVATE in before[begin : begin + _NAME] and before.find(_END, begin) < 0
 
 
 def _begin(block: bytes, at: int) -> int:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from agent.logs.blocks import LINE_WINDOW
-from agent.logs.clean import KeyBlocks
 from agent.logs.lines import FileLines, RawLine
 from agent.logs.matcher import Matcher
 from agent.logs.sources import Found, LogFile, is_rotated, open_log
+from agent.redaction.pem import MAX_BLOCK
 
 MAX_FOLLOWED = 200
 _READ = 1 << 20
@@ -27,7 +27,7 @@ class FollowedFile:
         self._position = 0 if from_start else file.size
         self._carry = b""
         self._at_end = False
-        self._keys = KeyBlocks()
+        self._before = b""
 
     def close(self) -> None:
         if self._descriptor is not None:
@@ -46,7 +46,7 @@ class FollowedFile:
         if self._at_end and self._was_replaced():
             yield from self._new_lines(now)
             self.close()
-            self._position, self._carry, self._keys = 0, b"", KeyBlocks()
+            self._position, self._carry, self._before = 0, b"", b""
 
     def _open(self) -> None:
         self._descriptor = open_log(self.file)
@@ -59,7 +59,7 @@ class FollowedFile:
         assert self._descriptor is not None  # noqa: S101 - opened by poll
         size = os.fstat(self._descriptor).st_size
         if size < self._position:
-            self._position, self._carry, self._keys = 0, b"", KeyBlocks()
+            self._position, self._carry, self._before = 0, b"", b""
         data = os.pread(self._descriptor, _READ, self._position)
         self._position += len(data)
         self._at_end = len(data) < _READ
@@ -73,7 +73,8 @@ class FollowedFile:
         block = self._carry + data[:cut]
         self._carry = data[cut:][:LINE_WINDOW]
         lines = FileLines(self._matcher, now)
-        lines.use_keys(self._keys)
+        lines.after(self._before)
+        self._before = (self._before + block)[-MAX_BLOCK:]
         yield from lines.add(block)
 
     def _was_replaced(self) -> bool:

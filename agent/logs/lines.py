@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from agent.logs.clean import KeyBlocks
+from agent.logs.clean import key_spans
 from agent.logs.matcher import Matcher
 from agent.logs.newest import BUDGET
 from agent.logs.times import time_of
@@ -24,7 +24,8 @@ class RawLine(NamedTuple):
     in_key: bool
 
 
-_Held = tuple[bytes, list[tuple[int, int]]]
+_Held = tuple[bytes, bytes]
+"""A block and the one before it."""
 
 
 class FileLines:
@@ -40,19 +41,20 @@ class FileLines:
         self._matcher = matcher
         self._written = written
         self._only_last = only_last
-        self._keys = KeyBlocks()
+        self._before = b""
         self._last: datetime | None = None
         self._held: deque[tuple[_Held, int]] = deque()
         self._held_lines = self._held_bytes = 0
         self.passed_over = 0
 
-    def use_keys(self, keys: KeyBlocks) -> None:
-        """Go on with what an earlier part of the same file left open."""
-        self._keys = keys
+    def after(self, before: bytes) -> None:
+        """What stands before the first block, in the same file: a private key may have begun there."""
+        self._before = before
 
     def add(self, block: bytes) -> Iterator[RawLine]:
         """The wanted lines of the next block; none yet where only the last ones matter."""
-        held = (block, self._keys.spans(block))
+        held = (block, self._before)
+        self._before = block
         if self._only_last is None:
             yield from self._lines(held)
             return
@@ -76,12 +78,15 @@ class FileLines:
             yield from self._lines(self._held.popleft()[0])
 
     def _lines(self, held: _Held) -> Iterator[RawLine]:
-        block, keys = held
+        block, before = held
         seen = 0
+        keys: list[tuple[int, int]] | None = None
         for start, end in self._hits(block):
             own = time_of(block[start : start + _HEAD], self._written)
             self._last = own or self._inherited(block, seen, start)
             seen = end
+            if keys is None:
+                keys = key_spans(before, block)
             in_key = bool(keys) and any(first < end and start < stop for first, stop in keys)
             yield RawLine(block[start:end], self._last, in_key)
         self._last = self._inherited(block, seen, len(block))

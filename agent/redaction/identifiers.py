@@ -37,7 +37,7 @@ SERIAL = re.compile(
     r"|\b(?:ata|nvme|scsi|usb|mmc)-[\w.-]{2,80}?_(?P<w>[A-Za-z0-9-]{6,40}+)(?=(?:-part\d+)?(?:-\d:\d)?(?:[\s\"':,]|$))",
     _I,
 )
-_LOGIN = r"(?P<v>[A-Za-z_\u00c0-\uffff][\w.-]{0,63}[\w$]|[A-Za-z_])"
+_LOGIN = r"(?P<v>[^\W\d][\w.-]{0,63}[\w$]|[A-Za-z_])"
 _METHOD = r"(?:password|publickey|interactive|pam|hostbased|with-mic|none) for "
 _SEP = r"(?:\\{1,4}|/|%2f|%5c)"
 _ROOT = (
