@@ -167,6 +167,6 @@ def _text(inner: Read) -> Read:
 
 
 def _is_binary(head: bytes) -> bool:
-    """More than a tenth of control characters; a few NULs (a crash tore the file) are still text."""
+    """More than a twentieth of control characters; a few NULs (a crash tore the file) are still text."""
     control = sum(byte < 9 or 13 < byte < 27 for byte in head)
-    return control * 10 > len(head)
+    return control * 20 > len(head)

@@ -34,7 +34,8 @@ def key_spans(before: bytes, block: bytes) -> list[tuple[int, int]]:
         if end < 0:
             found.append((start, len(block)))
             break
-        found.append((start, min(len(block), end + len(_END) + _NAME)))
+        stop = block.find(b"\n", end)
+        found.append((start, len(block) if stop < 0 else stop))
         at = end + len(_END)
         start = _begin(block, at)
     return found

@@ -87,7 +87,10 @@ class FileLines:
             seen = end
             if keys is None:
                 keys = key_spans(before, block)
-            in_key = bool(keys) and any(first < end and start < stop for first, stop in keys)
+            # A key inside one line (JSON) is the redactor's: the rest of that line stays.
+            in_key = any(
+                first < end and start < stop and (first < start or stop > end) for first, stop in keys
+            )
             yield RawLine(block[start:end], self._last, in_key)
         self._last = self._inherited(block, seen, len(block))
 
