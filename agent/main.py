@@ -87,6 +87,7 @@ class Agent:
         self._sent_upto = welcome.journal_sequence
         self._journal_news.set()
         self._note_state(online=True, error=None)
+        self._sessions.reconnected()
 
     def lost(self, code: Code) -> None:
         for future in self._waiting.values():

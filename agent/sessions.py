@@ -18,6 +18,7 @@ from protocol.scopes import Scope
 
 _logger = logging.getLogger(__name__)
 MAX_SESSIONS = 8
+_MOST_UNHEARD = 32
 _CONSENT_S = 15.0
 """A worker signs and journals within this; longer means it hangs."""
 
@@ -38,11 +39,19 @@ class Sessions:
         self._held: dict[str, Held] = {}
         self._why: dict[str, EndReason] = {}
         self._answers: dict[str, asyncio.Future[Code | None]] = {}
+        self._unheard: dict[str, link.ConsentGiven | link.OfferRefused] = {}
 
     # --- what the broker says ------------------------------------------------------------------
 
     def live(self) -> tuple[str, ...]:
         return tuple(self._workers)
+
+    def reconnected(self) -> None:
+        """Say again what the broker may have missed while the link was down; saying it twice is safe."""
+        for grant, message in list(self._unheard.items()):
+            self._tell(message)
+            if isinstance(message, link.OfferRefused):
+                del self._unheard[grant]
 
     async def offer(self, offer: link.Offer, grant: str) -> None:
         """Start a worker that verifies the offer; it is shown only once it holds."""
@@ -68,10 +77,12 @@ class Sessions:
         if worker is None:
             self._tell(link.SessionEnded(grant=message.grant, why=EndReason.AGENT_FAILED))
             return
+        self._unheard.pop(message.grant, None)
         worker.send(messages.JoinLeg(leg=message.leg, token=message.token))
 
     def end(self, grant: str, why: EndReason) -> None:
         """Ask the worker to finish; it is killed if it does not."""
+        self._unheard.pop(grant, None)
         worker = self._workers.get(grant)
         if worker is None:
             return
@@ -201,11 +212,11 @@ class Sessions:
             case messages.Refused():
                 self._why[grant] = EndReason.REFUSED
                 self._settle(grant, message.code)
-                self._tell(link.OfferRefused(grant=grant, code=message.code, refusal=message.refusal))
+                self._say(link.OfferRefused(grant=grant, code=message.code, refusal=message.refusal))
             case messages.Consented() if held is not None:
                 held.consented, held.until = message.scopes, message.until
                 self._settle(grant, None)
-                self._tell(link.ConsentGiven(grant=grant, consent=message.consent))
+                self._say(link.ConsentGiven(grant=grant, consent=message.consent))
             case messages.Opened() if held is not None:
                 held.open = True
             case messages.Question() if held is not None:
@@ -217,6 +228,12 @@ class Sessions:
                 self._why.setdefault(grant, message.why)
             case _:
                 _logger.debug("message of %s is of no use now", grant)
+
+    def _say(self, message: link.ConsentGiven | link.OfferRefused) -> None:
+        self._unheard[message.grant] = message
+        while len(self._unheard) > _MOST_UNHEARD:
+            del self._unheard[next(iter(self._unheard))]
+        self._tell(message)
 
     def _settle(self, grant: str, code: Code | None) -> None:
         answered = self._answers.get(grant)
