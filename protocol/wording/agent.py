@@ -12,6 +12,10 @@ TABLE: dict[str, tuple[str, str]] = {
         "Carpeta donde el agente guarda sus datos (o RELEVO_AGENT_DATA).",
     ),
     "option.verbose": ("Tell more in the log.", "Contar más en el registro."),
+    "option.helper-root": (
+        "The organisation's root hash, from your administrator: needed the first time.",
+        "La huella de la raíz de la organización, que le da su administrador: hace falta la primera vez.",
+    ),
     "option.urgency": ("How urgent it is for you.", "Cómo de urgente es para usted."),
     "option.allow-scope": (
         "Allow only these, separated by commas.",
@@ -24,7 +28,7 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "enrol": (
         "Connect this machine to the organisation that gave you the token file. Needed once.",
-        "Conectar este equipo con la organización que le dio el fichero de alta. Se hace una vez.",
+        "Conectar este equipo con la organización que le dio el archivo de alta. Se hace una vez.",
     ),
     "enrol.example": (
         "relevo-agent enrol token.json --data ~/relevo",
@@ -48,7 +52,10 @@ TABLE: dict[str, tuple[str, str]] = {
         "Run the part that makes approved changes as administrator. It has no network and checks every signature again.",
         "Poner en marcha la parte que hace los cambios aprobados como administrador. No tiene red y vuelve a comprobar todas las firmas.",
     ),
-    "helper.example": ("sudo relevo-agent helper --data DIR", "sudo relevo-agent helper --data DIR"),
+    "helper.example": (
+        "sudo relevo-agent helper --data DIR --root HASH",
+        "sudo relevo-agent helper --data DIR --root HASH",
+    ),
     "ask": (
         "Ask for help in your own words. Prints the ticket's number.",
         "Pedir ayuda con sus propias palabras. Muestra el número del tique.",
@@ -166,7 +173,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "scope.logs": ("logs", "registros"),
     "scope.screenshot": ("pictures of the screen", "imágenes de la pantalla"),
     "scope.fix": ("approved fixes", "reparaciones aprobadas"),
-    "scope.files": ("files in the exchange folder", "ficheros de la carpeta de intercambio"),
+    "scope.files": ("files in the exchange folder", "archivos de la carpeta de intercambio"),
     "scope.terminal": ("command line", "línea de comandos"),
     "scope.view": ("watching the screen", "ver la pantalla"),
     "scope.control": ("using mouse and keyboard", "usar el ratón y el teclado"),
@@ -188,7 +195,7 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "scope.files.card": (
         "read and write files in one exchange folder, nowhere else",
-        "leer y escribir ficheros en una sola carpeta de intercambio, en ningún otro sitio",
+        "leer y escribir archivos en una sola carpeta de intercambio, en ningún otro sitio",
     ),
     "scope.terminal.card": (
         "use a command line on this computer",

@@ -165,11 +165,11 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "audit.fault.token-signature": (
         "The machine's enrolment token was not signed by an administrator, or had expired.",
-        "El testigo de alta del equipo no está firmado por un administrador, o había caducado.",
+        "El archivo de alta del equipo no está firmado por un administrador, o había caducado.",
     ),
     "audit.fault.token-reused": (
         "The enrolment token was used before.",
-        "El testigo de alta ya se había usado.",
+        "El archivo de alta ya se había usado.",
     ),
     "audit.fault.document-signature": (
         "A signed document in it does not verify.",
@@ -319,21 +319,21 @@ TABLE: dict[str, tuple[str, str]] = {
     "audit.action.files.written": ("A file was written on {who}.", "Se escribió un archivo en {who}."),
     "audit.action.fix.planned": (
         "A fix was checked and planned on {who}; nothing was changed.",
-        "Se comprobó y planificó un arreglo en {who}; no se cambió nada.",
+        "Se comprobó y planificó una reparación en {who}; no se cambió nada.",
     ),
-    "audit.action.fix.started": ("A fix was started on {who}.", "Empezó un arreglo en {who}."),
+    "audit.action.fix.started": ("A fix was started on {who}.", "Empezó una reparación en {who}."),
     "audit.action.fix.step": (
         "A step of a fix was taken on {who}.",
-        "Se dio un paso de un arreglo en {who}.",
+        "Se dio un paso de una reparación en {who}.",
     ),
-    "audit.action.fix.done": ("A fix ended on {who}.", "Terminó un arreglo en {who}."),
+    "audit.action.fix.done": ("A fix ended on {who}.", "Terminó una reparación en {who}."),
     "audit.action.fix.undo-started": (
         "Undoing a fix was started on {who}.",
-        "Se empezó a deshacer un arreglo en {who}.",
+        "Se empezó a deshacer una reparación en {who}.",
     ),
-    "audit.action.fix.undone": ("A fix was undone on {who}.", "Se deshizo un arreglo en {who}."),
+    "audit.action.fix.undone": ("A fix was undone on {who}.", "Se deshizo una reparación en {who}."),
     "audit.action.fix.interrupted": (
         "A fix was interrupted on {who}.",
-        "Se interrumpió un arreglo en {who}.",
+        "Se interrumpió una reparación en {who}.",
     ),
 }

@@ -11,14 +11,14 @@ TABLE: Table = {
         "El punto de encuentro entre agentes y técnicos: guarda los tiques, decide quién puede hacer qué y "
         "retransmite sesiones que no puede leer.",
     ),
-    "broker.init": ("Make a broker in a folder.", "Crear un bróker en una carpeta."),
+    "broker.init": ("Make a broker in a folder.", "Crear un servidor (broker) en una carpeta."),
     "broker.init.example": (
         "relevo-broker init --data /var/lib/relevo --url wss://help.example.org:8443",
         "relevo-broker init --data /var/lib/relevo --url wss://ayuda.example.org:8443",
     ),
     "broker.serve": (
         "Run the broker until it is told to stop.",
-        "Ejecutar el bróker hasta que se le pida parar.",
+        "Ejecutar el servidor hasta que se le pida parar.",
     ),
     "broker.serve.example": (
         "relevo-broker serve --data /var/lib/relevo --listen 0.0.0.0:8443",
@@ -34,7 +34,7 @@ TABLE: Table = {
     ),
     "broker.backup": (
         "Write everything of a broker into one file, its private keys too; it may be running.",
-        "Guardar todo el bróker en un archivo, también sus claves privadas; puede estar en marcha.",
+        "Guardar todo el servidor en un archivo, también sus claves privadas; puede estar en marcha.",
     ),
     "broker.backup.example": (
         "relevo-broker backup --data /var/lib/relevo --to /backup/relevo.tar.gz",
@@ -56,7 +56,7 @@ TABLE: Table = {
         "relevo-broker migrate --data /var/lib/relevo",
         "relevo-broker migrate --data /var/lib/relevo",
     ),
-    "broker.option.data": ("Folder of this broker.", "Carpeta de este bróker."),
+    "broker.option.data": ("Folder of this broker.", "Carpeta de este servidor."),
     "broker.option.url": (
         "How agents and technicians reach it: wss://HOST:PORT.",
         "Cómo llegan a él agentes y técnicos: wss://HOST:PUERTO.",
@@ -76,7 +76,7 @@ TABLE: Table = {
     ),
     "broker.option.to": ("File to write; must not exist.", "Archivo que escribir; no debe existir."),
     "broker.option.from": ("Backup to read.", "Copia de seguridad que leer."),
-    "broker.made": ("A broker is ready in {data}.", "Hay un bróker listo en {data}."),
+    "broker.made": ("A broker is ready in {data}.", "Hay un servidor listo en {data}."),
     "broker.certificate": ("Certificate (SHA-256): {sha256}", "Certificado (SHA-256): {sha256}"),
     "broker.next": (
         "Hand one of these two to whoever keeps the organisation's keys, and keep the second secret until then:",
@@ -87,7 +87,7 @@ TABLE: Table = {
     "broker.backed-up": ("Wrote {path} ({size} bytes).", "Escrito {path} ({size} bytes)."),
     "broker.backup-secret": (
         "It holds the broker's private keys: keep it as you would keep those.",
-        "Contiene las claves privadas del bróker: guárdelo como guardaría esas claves.",
+        "Contiene las claves privadas del servidor: guárdelo como guardaría esas claves.",
     ),
     "broker.restored": (
         "Restored into {data}. Clients that saw newer records will say that the log went back.",
@@ -95,5 +95,4 @@ TABLE: Table = {
     ),
     "broker.migrated": ("Schema {before} -> {after}.", "Esquema {before} -> {after}."),
     "broker.none": ("none", "ninguno"),
-    "broker.draining": ("Stopping.", "Deteniendo."),
 }

@@ -76,7 +76,7 @@ _COLLECTORS: dict[str, tuple[str, str]] = {
     "collector.services": ("Services", "Servicios"),
     "collector.network": ("Network", "Red"),
     "collector.dns": ("Name resolution", "Resolución de nombres"),
-    "collector.hosts-file": ("Hosts file", "Fichero hosts"),
+    "collector.hosts-file": ("Hosts file", "Archivo hosts"),
     "collector.reachability": ("Reachability", "Alcance de red"),
     "collector.packages": ("Packages and updates", "Paquetes y actualizaciones"),
     "collector.time": ("Clock", "Reloj"),
@@ -84,7 +84,7 @@ _COLLECTORS: dict[str, tuple[str, str]] = {
     "collector.certificates": ("Certificates", "Certificados"),
     "collector.accounts": ("Accounts", "Cuentas"),
     "collector.printing": ("Printing", "Impresión"),
-    "collector.locks": ("Lock files", "Ficheros de bloqueo"),
+    "collector.locks": ("Lock files", "Archivos de bloqueo"),
     "collector.agent": ("This agent", "Este agente"),
 }
 
@@ -110,7 +110,7 @@ _REASONS: dict[str, tuple[str, str]] = {
     "reason.no-logs": ("no logs", "no hay registros"),
     "reason.no-printing": ("printing is not installed", "la impresión no está instalada"),
     "reason.no-resolver": ("no resolver is configured", "no hay servidor DNS configurado"),
-    "reason.no-broker": ("the broker's address is not known", "no se conoce la dirección del broker"),
+    "reason.no-broker": ("the broker's address is not known", "no se conoce la dirección del servidor"),
     "reason.no-authorities": ("no bundle of authorities", "no hay autoridades de certificación"),
     "reason.scheduler-stopped": (
         "the print scheduler does not run",
@@ -150,11 +150,11 @@ _SYSTEM: dict[str, tuple[str, str]] = {
     ),
     "finding.inodes-full": (
         "{mount_point} has used {used_percent} of its inodes: no new files although there is space.",
-        "{mount_point} ha gastado el {used_percent} de sus inodos: no caben ficheros nuevos aunque haya espacio.",
+        "{mount_point} ha gastado el {used_percent} de sus inodos: no caben archivos nuevos aunque haya espacio.",
     ),
     "finding.inodes-full.do": (
         "Look for a folder with very many small files, such as sessions or mail.",
-        "Busque una carpeta con muchísimos ficheros pequeños, como sesiones o correo.",
+        "Busque una carpeta con muchísimos archivos pequeños, como sesiones o correo.",
     ),
     "finding.disk-read-only": (
         "{mount_point} is read-only but should not be.",
@@ -255,7 +255,7 @@ _SYSTEM: dict[str, tuple[str, str]] = {
     ),
     "finding.files-open": (
         "{name} (process {pid}) has opened {used_percent} of the files it may.",
-        "{name} (proceso {pid}) ha abierto el {used_percent} de los ficheros que puede.",
+        "{name} (proceso {pid}) ha abierto el {used_percent} de los archivos que puede.",
     ),
     "finding.files-open.do": (
         "Restart it; raise its limit if this is its normal use.",
@@ -263,12 +263,12 @@ _SYSTEM: dict[str, tuple[str, str]] = {
     ),
     "finding.files-open-all": (
         "The machine has opened {used_percent} of the files it may.",
-        "El equipo ha abierto el {used_percent} de los ficheros que puede.",
+        "El equipo ha abierto el {used_percent} de los archivos que puede.",
     ),
     "finding.files-open-all.do": ("Find the process that leaks.", "Busque el proceso que los pierde."),
     "finding.deleted-held": (
         "Deleted files still take {held_bytes}, held open by: {names}.",
-        "Ficheros borrados siguen ocupando {held_bytes}, abiertos por: {names}.",
+        "Archivos borrados siguen ocupando {held_bytes}, abiertos por: {names}.",
     ),
     "finding.deleted-held.do": (
         "Restart those programs to get the space back.",
@@ -327,7 +327,7 @@ _SYSTEM: dict[str, tuple[str, str]] = {
     "finding.logins-closed": ("Nobody but root may log in now.", "Ahora solo root puede entrar."),
     "finding.logins-closed.do": (
         "A file nologin is there: the machine is shutting down, or somebody closed it.",
-        "Existe un fichero nologin: el equipo se apaga o alguien lo cerró.",
+        "Existe un archivo nologin: el equipo se apaga o alguien lo cerró.",
     ),
     "finding.account-locked": ("The account {user} is locked.", "La cuenta {user} está bloqueada."),
     "finding.account-locked.do": (
@@ -371,7 +371,7 @@ _SYSTEM: dict[str, tuple[str, str]] = {
     ),
     "finding.lock-stale.do": (
         "Remove it with the fix for stale locks.",
-        "Quítelo con el arreglo de bloqueos sueltos.",
+        "Quítelo con la reparación de bloqueos sueltos.",
     ),
 }
 
@@ -451,15 +451,15 @@ _NETWORK: dict[str, tuple[str, str]] = {
     "finding.dns-slow.do": ("Use one that is nearer.", "Use uno más cercano."),
     "finding.hosts-override": (
         "The hosts file sends {name} to {address} (line {line}).",
-        "El fichero hosts manda {name} a {address} (línea {line}).",
+        "El archivo hosts manda {name} a {address} (línea {line}).",
     ),
     "finding.hosts-override.do": (
         "This machine needs that name: comment the line out with the fix.",
-        "Este equipo necesita ese nombre: comente la línea con el arreglo.",
+        "Este equipo necesita ese nombre: comente la línea con la reparación.",
     ),
     "finding.hosts-entries": (
         "The hosts file decides {count} names by itself: {names}.",
-        "El fichero hosts decide {count} nombres por su cuenta: {names}.",
+        "El archivo hosts decide {count} nombres por su cuenta: {names}.",
     ),
     "finding.hosts-entries.do": (
         "Check that this is wanted.",
@@ -467,17 +467,17 @@ _NETWORK: dict[str, tuple[str, str]] = {
     ),
     "finding.hosts-no-localhost": (
         "The hosts file does not know localhost.",
-        "El fichero hosts no conoce localhost.",
+        "El archivo hosts no conoce localhost.",
     ),
     "finding.hosts-no-localhost.do": ("Restore the line.", "Restaure la línea."),
     "finding.hosts-invalid": (
         "The hosts file has lines that are none: {lines}.",
-        "El fichero hosts tiene líneas que no valen: {lines}.",
+        "El archivo hosts tiene líneas que no valen: {lines}.",
     ),
     "finding.hosts-invalid.do": ("Correct or remove them.", "Corríjalas o quítelas."),
     "finding.hosts-duplicate": (
         "The hosts file gives several addresses to: {names}.",
-        "El fichero hosts da varias direcciones a: {names}.",
+        "El archivo hosts da varias direcciones a: {names}.",
     ),
     "finding.hosts-duplicate.do": (
         "Only the first counts for most programs.",
@@ -490,7 +490,7 @@ _NETWORK: dict[str, tuple[str, str]] = {
     ),
     "finding.broker-unreachable": (
         "A new connection to the broker fails: {error}.",
-        "Una conexión nueva con el broker falla: {error}.",
+        "Una conexión nueva con el servidor falla: {error}.",
     ),
     "finding.broker-unreachable.do": (
         "Look for a firewall or a proxy between them.",
@@ -498,7 +498,7 @@ _NETWORK: dict[str, tuple[str, str]] = {
     ),
     "finding.tls-intercepted": (
         "Somebody in between shows another certificate than the broker's.",
-        "Alguien por el camino muestra otro certificado que el del broker.",
+        "Alguien por el camino muestra otro certificado que el del servidor.",
     ),
     "finding.tls-intercepted.do": (
         "A filtering proxy, a captive portal or an attack: sessions stay protected, but tell the administrator.",
@@ -506,7 +506,7 @@ _NETWORK: dict[str, tuple[str, str]] = {
     ),
     "finding.broker-certificate": (
         "The broker's certificate has {days_left} days left.",
-        "Al certificado del broker le quedan {days_left} días.",
+        "Al certificado del servidor le quedan {days_left} días.",
     ),
     "finding.broker-certificate.do": (
         "Renew it and publish the new pin.",
@@ -607,7 +607,7 @@ _NETWORK: dict[str, tuple[str, str]] = {
     "finding.agent-dead.do": ("Start it again.", "Arránquelo otra vez."),
     "finding.journal-behind": (
         "{count} journal entries have not reached the broker.",
-        "{count} anotaciones del diario no han llegado al broker.",
+        "{count} anotaciones del diario no han llegado al servidor.",
     ),
     "finding.journal-behind.do": (
         "They are safe on the machine; check the link.",

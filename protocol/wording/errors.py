@@ -77,7 +77,7 @@ TABLE: Table = {
     ),
     "rate-limited": ("Too many attempts.", "Demasiados intentos."),
     "rate-limited.do": ("Wait a minute and try again.", "Espere un minuto e inténtelo otra vez."),
-    "token-expired": ("This enrolment token has expired.", "Este código de alta ha caducado."),
+    "token-expired": ("This enrolment token has expired.", "Este archivo de alta ha caducado."),
     "token-expired.do": ("Ask for a new one.", "Pida uno nuevo."),
     "consent-denied": ("The user said no.", "La persona ha dicho que no."),
     "consent-denied.do": (
@@ -153,7 +153,7 @@ TABLE: Table = {
     "invalid-transition.do": ("See `relevo ticket show`.", "Consulte `relevo ticket show`."),
     "stale-version": ("Somebody changed it before you.", "Alguien lo ha cambiado antes."),
     "stale-version.do": ("Look at it again, then repeat your change.", "Mírelo de nuevo y repita el cambio."),
-    "token-used": ("This enrolment token was already used.", "Este código de alta ya se ha usado."),
+    "token-used": ("This enrolment token was already used.", "Este archivo de alta ya se ha usado."),
     "token-used.do": ("Ask for a new one.", "Pida uno nuevo."),
     "no-session": (
         "There is no open session for this ticket.",

@@ -15,7 +15,7 @@ TABLE: dict[str, tuple[str, str]] = {
         "Undo run {run} of {fix}, version {version}.",
         "Deshacer la ejecución {run} de {fix}, versión {version}.",
     ),
-    "undo.step": ("Run the fix's own undo step.", "Ejecutar el paso propio del arreglo para deshacer."),
+    "undo.step": ("Run the fix's own undo step.", "Ejecutar el paso propio de la reparación para deshacer."),
     "undo.restore": (
         "Put back {path} as it was before ({size} bytes).",
         "Dejar {path} como estaba antes ({size} bytes).",
@@ -30,15 +30,15 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "undo.partly": (
         "This fix can be undone only in part; what it deleted for good does not come back.",
-        "Este arreglo solo se puede deshacer en parte; lo que borró definitivamente no vuelve.",
+        "Esta reparación solo se puede deshacer en parte; lo que borró definitivamente no vuelve.",
     ),
     "ask": (
         "{technician} wants to run the fix “{title}” on this machine.",
-        "{technician} quiere ejecutar en este equipo el arreglo «{title}».",
+        "{technician} quiere ejecutar en este equipo la reparación «{title}».",
     ),
     "ask.undo": (
         "{technician} wants to undo the fix “{title}” on this machine.",
-        "{technician} quiere deshacer en este equipo el arreglo «{title}».",
+        "{technician} quiere deshacer en este equipo la reparación «{title}».",
     ),
     "found.present": ("after the restart the fault is still there", "tras el reinicio el fallo sigue ahí"),
     "found.absent": ("after the restart the fault is gone", "tras el reinicio el fallo ya no está"),

@@ -5,32 +5,32 @@ from __future__ import annotations
 TABLE: dict[str, tuple[str, str]] = {
     "fix": (
         "Approved fixes: look, plan, run, undo.",
-        "Arreglos aprobados: mirar, planificar, ejecutar, deshacer.",
+        "Reparaciones aprobadas: mirar, planificar, ejecutar, deshacer.",
     ),
     "fix.example": ("relevo fix plan T-1042 stale-lock --param path=/run/lock/printer.lock",) * 2,
     "fix.list": (
         "Fixes that your organisation has approved; with a ticket also what ran on its machine.",
-        "Arreglos aprobados por su organización; con un ticket, también lo ejecutado en su equipo.",
+        "Reparaciones aprobadas por su organización; con un tique, también lo ejecutado en su equipo.",
     ),
     "fix.list.example": ("relevo fix list\nrelevo fix list T-1042",) * 2,
     "fix.show": (
         "What a fix does and which parameters it takes.",
-        "Qué hace un arreglo y qué parámetros admite.",
+        "Qué hace una reparación y qué parámetros admite.",
     ),
     "fix.show.example": ("relevo fix show clean-cache",) * 2,
     "fix.plan": (
         "Look for the fault and show what the fix would change. Changes nothing.",
-        "Buscar el fallo y mostrar qué cambiaría el arreglo. No cambia nada.",
+        "Buscar el fallo y mostrar qué cambiaría la reparación. No cambia nada.",
     ),
     "fix.plan.example": ("relevo fix plan T-1042 clean-cache --param folder=/var/cache/app",) * 2,
     "fix.run": (
         "Plan, show the plan, ask, then run the fix and verify that it worked.",
-        "Planificar, mostrar el plan, preguntar, ejecutar el arreglo y comprobar que funcionó.",
+        "Planificar, mostrar el plan, preguntar, ejecutar la reparación y comprobar que funcionó.",
     ),
     "fix.run.example": ("relevo fix run T-1042 start-service --param service=cups --yes",) * 2,
     "fix.undo": (
         "Undo the last run of a fix on this ticket's machine.",
-        "Deshacer la última ejecución de un arreglo en el equipo de este ticket.",
+        "Deshacer la última ejecución de una reparación en el equipo de este tique.",
     ),
     "fix.undo.example": ("relevo fix undo T-1042 hosts-entry",) * 2,
     "option.param": (
@@ -42,9 +42,12 @@ TABLE: dict[str, tuple[str, str]] = {
         "Esta versión en lugar de la más reciente.",
     ),
     "option.yes": ("Do not ask before running.", "No preguntar antes de ejecutar."),
-    "fix.none": ("No fix has been approved yet.", "Todavía no hay ningún arreglo aprobado."),
-    "fix.no_runs": ("No fix has run for this ticket.", "No se ha ejecutado ningún arreglo en este ticket."),
-    "fix.column.fix": ("FIX", "ARREGLO"),
+    "fix.none": ("No fix has been approved yet.", "Todavía no hay ninguna reparación aprobada."),
+    "fix.no_runs": (
+        "No fix has run for this ticket.",
+        "No se ha ejecutado ninguna reparación en este tique.",
+    ),
+    "fix.column.fix": ("FIX", "REPARACIÓN"),
     "fix.column.version": ("VERSION", "VERSIÓN"),
     "fix.column.risk": ("RISK", "RIESGO"),
     "fix.column.undo": ("UNDO", "DESHACER"),
@@ -83,8 +86,8 @@ TABLE: dict[str, tuple[str, str]] = {
         "no hay terminal en la que preguntar; use --yes para ejecutar sin pregunta",
     ),
     "fix.not_done": ("Nothing was done.", "No se ha hecho nada."),
-    "fix.stored": ("Report on the ticket: {artifact}", "Informe en el ticket: {artifact}"),
-    "fix.output": ("What the fix said:", "Lo que dijo el arreglo:"),
+    "fix.stored": ("Report on the ticket: {artifact}", "Informe en el tique: {artifact}"),
+    "fix.output": ("What the fix said:", "Lo que dijo la reparación:"),
     "fix.params": ("Parameters (NAME=VALUE):", "Parámetros (NOMBRE=VALOR):"),
     "fix.param": ("  {name}  {type}, {need}. {title}", "  {name}  {type}, {need}. {title}"),
     "fix.param.needed": ("needed", "obligatorio"),
@@ -101,7 +104,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "fix.state.awaiting_approval": ("waiting for approval", "a la espera de aprobación"),
     "fix.state.awaiting_consent": (
         "waiting for the user's answer",
-        "a la espera de la respuesta de la persona usuaria",
+        "a la espera de la respuesta de la persona",
     ),
     "fix.state.running": ("running", "en ejecución"),
     "fix.state.verifying": ("verifying", "en comprobación"),
@@ -111,7 +114,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "fix.state.undone": ("undone", "deshecho"),
     "fix.state.undo_failed": ("undoing failed", "no se ha podido deshacer"),
     "fix.state.no_op": ("nothing to repair", "no había nada que reparar"),
-    "fix.state.denied": ("the user said no", "la persona usuaria ha dicho que no"),
+    "fix.state.denied": ("the user said no", "la persona ha dicho que no"),
     "fix.state.expired": ("nobody answered in time", "nadie ha contestado a tiempo"),
     "fix.state.cancelled": ("called off, nothing was changed", "anulado, no se ha cambiado nada"),
     "fix.state.interrupted": (

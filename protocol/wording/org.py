@@ -22,7 +22,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "login.done": ("Logged in as {name} ({id}): {roles}.", "Sesión iniciada como {name} ({id}): {roles}."),
     "org": (
         "The organisation: its keys, people, customers and fixes. Signed on this machine, never on the broker.",
-        "La organización: sus claves, personas, clientes y arreglos. Se firma en este equipo, nunca en el servidor.",
+        "La organización: sus claves, personas, clientes y reparaciones. Se firma en este equipo, nunca en el servidor.",
     ),
     "org.init": (
         "Make an organisation: its keys, the first administrator and an auditor's recipient.",
@@ -61,7 +61,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "org.waiting": (
         "Fixes of risk {risk} are awaiting a second person's signature and were not published: "
         "see `relevo org fix propose {risk}`.",
-        "Los arreglos de riesgo {risk} esperan la firma de una segunda persona y no se han publicado: "
+        "Las reparaciones de riesgo {risk} esperan la firma de una segunda persona y no se han publicado: "
         "consulte `relevo org fix propose {risk}`.",
     ),
     "org.publish_needed": (
@@ -121,7 +121,7 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "org.token.example": (
         "relevo org token --customer acme --expires 24h -o token.json",
-        "relevo org token --customer acme --expires 24h -o ficha.json",
+        "relevo org token --customer acme --expires 24h -o alta.json",
     ),
     "org.token.customer": ("The customer the machine belongs to.", "Cliente al que pertenece el equipo."),
     "org.token.mode": (
@@ -141,30 +141,33 @@ TABLE: dict[str, tuple[str, str]] = {
         "Hand it to the owner of the machine only: whoever has it can enrol a machine.",
         "Entréguelo solo al dueño del equipo: quien lo tenga puede dar de alta un equipo.",
     ),
-    "org.fix": ("Approved fixes.", "Arreglos aprobados."),
+    "org.fix": ("Approved fixes.", "Reparaciones aprobadas."),
     "org.fix.add": (
         "Check a fix directory (manifest.toml and its files) and stage it.",
-        "Comprobar la carpeta de un arreglo (manifest.toml y sus archivos) y prepararlo.",
+        "Comprobar la carpeta de una reparación (manifest.toml y sus archivos) y prepararla.",
     ),
     "org.fix.add.example": ("relevo org fix add fixes/stale-lock", "relevo org fix add fixes/stale-lock"),
-    "org.fix.added": ("Fix {fix}/{version} ({risk}) staged.", "Arreglo {fix}/{version} ({risk}) preparado."),
+    "org.fix.added": (
+        "Fix {fix}/{version} ({risk}) staged.",
+        "Reparación {fix}/{version} ({risk}) preparada.",
+    ),
     "org.fix.publish": (
         "Sign and upload; high and destructive fixes need a second person's signature.",
-        "Firmar y subir; los arreglos high y destructive necesitan la firma de una segunda persona.",
+        "Firmar y subir; las reparaciones high y destructive necesitan la firma de una segunda persona.",
     ),
     "org.fix.revoke": (
         "Revoke a fix: it must no longer run anywhere.",
-        "Revocar un arreglo: no debe ejecutarse más en ningún equipo.",
+        "Revocar una reparación: no debe ejecutarse más en ningún equipo.",
     ),
     "org.fix.version": ("Only this version; without it, all.", "Solo esta versión; si falta, todas."),
-    "org.fix.revoked": ("Fix {fix} revoked.", "Arreglo {fix} revocado."),
-    "org.fix.list": ("List fixes and where each stands.", "Listar los arreglos y el estado de cada uno."),
-    "org.fix.titles": ("FIX|VERSION|RISK|AUTHOR|STATE", "ARREGLO|VERSIÓN|RIESGO|AUTOR|ESTADO"),
-    "org.fix.none": ("No fix yet.", "Todavía no hay arreglos."),
-    "org.fix.state.staged": ("staged", "preparado"),
+    "org.fix.revoked": ("Fix {fix} revoked.", "Reparación {fix} revocada."),
+    "org.fix.list": ("List fixes and where each stands.", "Listar las reparaciones y el estado de cada una."),
+    "org.fix.titles": ("FIX|VERSION|RISK|AUTHOR|STATE", "REPARACIÓN|VERSIÓN|RIESGO|AUTOR|ESTADO"),
+    "org.fix.none": ("No fix yet.", "Todavía no hay reparaciones."),
+    "org.fix.state.staged": ("staged", "preparada"),
     "org.fix.state.awaiting-signature": ("awaiting second signature", "a la espera de la segunda firma"),
-    "org.fix.state.signed": ("signed", "firmado"),
-    "org.fix.state.revoked": ("revoked", "revocado"),
+    "org.fix.state.signed": ("signed", "firmada"),
+    "org.fix.state.revoked": ("revoked", "revocada"),
     "org.fix.propose": (
         "Write what awaits a second signature to a file for the second signer.",
         "Escribir en un archivo lo que espera la segunda firma, para quien deba firmarlo.",
@@ -181,7 +184,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "org.fix.show": ("Show what a proposal holds.", "Mostrar lo que contiene una propuesta."),
     "org.fix.sign": ("Sign a proposal as the second person.", "Firmar una propuesta como segunda persona."),
     "org.fix.signed_output": ("File to send back.", "Archivo que se devuelve."),
-    "org.fix.signed": ("Signed {fix}/{version}: {title}", "Firmado {fix}/{version}: {title}"),
+    "org.fix.signed": ("Signed {fix}/{version}: {title}", "Firmada {fix}/{version}: {title}"),
     "org.fix.send_back": (
         "Send {file} back; it counts after `relevo org fix accept`.",
         "Devuelva {file}; valdrá después de `relevo org fix accept`.",
@@ -189,27 +192,27 @@ TABLE: dict[str, tuple[str, str]] = {
     "org.fix.accept": ("Take a signed proposal back.", "Recoger una propuesta firmada."),
     "org.fix.accepted": (
         "Fixes of risk {risk} have all signatures.",
-        "Los arreglos de riesgo {risk} tienen todas las firmas.",
+        "Las reparaciones de riesgo {risk} tienen todas las firmas.",
     ),
-    "org.signer": ("People who may sign fixes.", "Personas que pueden firmar arreglos."),
+    "org.signer": ("People who may sign fixes.", "Personas que pueden firmar reparaciones."),
     "org.signer.new": (
         "Make a fix-signing key in your own home, as a second signer.",
-        "Crear una clave para firmar arreglos en su propia carpeta, como segunda persona.",
+        "Crear una clave para firmar reparaciones en su propia carpeta, como segunda persona.",
     ),
     "org.signer.output": ("File for the public key.", "Archivo para la clave pública."),
     "org.signer.made": ("Hand {file} to the administrator.", "Entregue {file} al administrador."),
-    "org.signer.add": ("Let a person sign fixes.", "Permitir que una persona firme arreglos."),
+    "org.signer.add": ("Let a person sign fixes.", "Permitir que una persona firme reparaciones."),
     "org.signer.key": (
         "Public key file from `relevo org signer new`.",
         "Archivo de clave pública de `relevo org signer new`.",
     ),
-    "org.signer.added": ("{id} may sign fixes.", "{id} puede firmar arreglos."),
+    "org.signer.added": ("{id} may sign fixes.", "{id} puede firmar reparaciones."),
     "org.signer.remove": (
         "Let a person sign fixes no more.",
-        "Dejar de permitir que una persona firme arreglos.",
+        "Dejar de permitir que una persona firme reparaciones.",
     ),
-    "org.signer.removed": ("{id} may no longer sign fixes.", "{id} ya no puede firmar arreglos."),
-    "org.signer.list": ("List who may sign fixes.", "Listar quién puede firmar arreglos."),
+    "org.signer.removed": ("{id} may no longer sign fixes.", "{id} ya no puede firmar reparaciones."),
+    "org.signer.list": ("List who may sign fixes.", "Listar quién puede firmar reparaciones."),
     "org.signer.titles": ("ID|KEY", "ID|CLAVE"),
-    "org.signer.none": ("Nobody may sign fixes.", "Nadie puede firmar arreglos."),
+    "org.signer.none": ("Nobody may sign fixes.", "Nadie puede firmar reparaciones."),
 }

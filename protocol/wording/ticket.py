@@ -99,7 +99,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "option.article": ("Knowledge article that solved it.", "Artículo de conocimiento que lo resolvió."),
     "option.no-article": ("Why there is no article.", "Por qué no hay artículo."),
     "option.move-reason": ("Why.", "Por qué."),
-    "option.output": ("File to write.", "Fichero donde guardar."),
+    "option.output": ("File to write.", "Archivo donde guardar."),
     "column.ticket": ("TICKET", "TIQUE"),
     "column.priority": ("Priority", "Prioridad"),
     "column.state": ("State", "Estado"),

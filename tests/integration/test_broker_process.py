@@ -440,7 +440,7 @@ def test_help_and_errors_speak_spanish(data: Path) -> None:
     shown = subprocess.run(
         [*command, "serve", "--help"], capture_output=True, text=True, env=environment, check=True
     )
-    assert "Ejecutar el bróker" in shown.stdout
+    assert "Ejecutar el servidor" in shown.stdout
     failed = subprocess.run(
         [*command, "check", "--data", data], check=False, capture_output=True, text=True, env=environment
     )
