@@ -233,14 +233,15 @@ async def describe_artifact(broker: Broker, call: Call) -> ArtifactView:
 
 
 async def read_artifact(broker: Broker, call: Call) -> Response:
-    """``GET /v1/artifacts/{artifact}``: the content, as it was stored; each reading is recorded first.
+    """``GET /v1/artifacts/{artifact}``: the content, as it was stored, with the machine's signed manifest
+    in the same header that brought it; each reading is recorded first.
 
     Raises:
         RelevoError: ``not-found``; ``tier-too-low`` for more than the reader's clearance.
     """
     who, wanted = call.who, call.param("artifact")
 
-    def unit(tx: Tx) -> ArtifactView:
+    def unit(tx: Tx) -> tuple[ArtifactView, bytes]:
         row = artifact_rows.find(tx.conn, wanted)
         if row is None:
             raise RelevoError(Code.NOT_FOUND, "artifact")
@@ -259,16 +260,18 @@ async def read_artifact(broker: Broker, call: Call) -> Response:
                 facts=facts(artifact=view.artifact, name=view.name, clearance=view.clearance.value),
             )
         )
-        return view
+        return view, row.manifest
 
-    view = await broker.store.write(unit)
+    view, manifest = await broker.store.write(unit)
     path = ArtifactFiles(broker.config.artifacts).path(view.artifact)
     if not path.is_file():
         _log.critical("artifact-missing", artifact=view.artifact)
         raise RelevoError(Code.NOT_FOUND, f"the content of {view.artifact} is gone")
-    return FileResponse(
-        path, media_type="application/octet-stream", headers={"content-disposition": "attachment"}
-    )
+    headers = {
+        "content-disposition": "attachment",
+        HEADER: base64.urlsafe_b64encode(manifest).decode(),
+    }
+    return FileResponse(path, media_type="application/octet-stream", headers=headers)
 
 
 async def sweep(broker: Broker) -> None:

@@ -88,10 +88,17 @@ def status(folder: Folder, as_json: bool) -> None:
 
 
 @click.command(cls=Command, help="helper")
+@option("--root", metavar="HASH", help="option.helper-root")
 @agent_options
-def helper(folder: Folder, as_json: bool) -> None:
+def helper(root: str | None, folder: Folder, as_json: bool) -> None:
     """The root helper: a process of its own, without network, that verifies every fix again."""
     from agent.helper.main import run
+    from agent.helper.pin import write_pin
 
     del as_json
+    if root is not None:
+        membership = folder.membership()
+        if root.strip().lower() != membership.root_sha256:
+            raise RelevoError(Code.IDENTITY_MISMATCH, "this folder is enrolled under another root")
+        write_pin(folder.root, membership)
     run(folder.root, language=words().language)

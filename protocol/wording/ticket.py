@@ -85,7 +85,7 @@ TABLE: dict[str, tuple[str, str]] = {
         "relevo artifact get art-… -o bundle.json",
         "relevo artifact get art-… -o bundle.json",
     ),
-    "artifact.saved": ("Saved to {path}.", "Guardado en {path}."),
+    "artifact.saved": ("Signed by {agent}. Saved to {path}.", "Firmado por {agent}. Guardado en {path}."),
     "artifact.none": ("There are no artifacts on this ticket.", "Este tique no tiene artefactos."),
     "option.ticket-agent": ("Machine that it is about.", "Equipo al que se refiere."),
     "option.ticket-customer": ("Customer.", "Cliente."),

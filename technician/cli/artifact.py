@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from pathlib import Path
 from urllib.parse import quote
 
 import click
 
-from protocol.api import Artifacts, ArtifactView
+from protocol.api import Artifacts
+from protocol.documents import ArtifactManifest
 from protocol.drivers.files import read_file, write_private
+from protocol.drivers.http import Response
 from protocol.drivers.terminal import Group, emit_json, note, option, words
+from protocol.dsse import machine_key, open_envelope, unsafe_peek
+from protocol.envelope import Envelope
 from protocol.errors import Code, RelevoError
+from protocol.wire import from_json
 from technician.cli.common import show_rows, technician_options
 from technician.login import Api, client
 
@@ -48,15 +54,33 @@ def list_(ticket_id: str, home: Path, as_json: bool) -> None:
 @technician_options
 def get(artifact_id: str, output: Path, home: Path, as_json: bool) -> None:
     api = client(home)
-    view = api.get_json(f"/v1/artifacts/{quote(artifact_id, safe='')}/about", ArtifactView)
-    content = api.request("GET", f"/v1/artifacts/{view.artifact}", limit=_MAX, deadline_s=600).body
-    if hashlib.sha256(content).hexdigest() != view.sha256:
-        raise RelevoError(Code.HASH_MISMATCH, view.artifact)
-    write_private(output.absolute(), _opened(api, content) if view.sealed else content)
+    answer = api.request("GET", f"/v1/artifacts/{quote(artifact_id, safe='')}", limit=_MAX, deadline_s=600)
+    manifest = _verified(artifact_id, answer)
+    write_private(output.absolute(), _opened(api, answer.body) if manifest.sealed else answer.body)
     if as_json:
-        emit_json(view)
+        emit_json(manifest)
     else:
-        note(words()("artifact.saved", path=output))
+        note(words()("artifact.saved", path=output, agent=manifest.agent))
+
+
+def _verified(artifact_id: str, answer: Response) -> ArtifactManifest:
+    """The manifest, once it is signed by the machine that it names, for this artifact and this content.
+
+    Raises:
+        RelevoError: ``malformed``, ``identity-mismatch``, ``signature-invalid`` or ``hash-mismatch``.
+    """
+    try:
+        raw = base64.urlsafe_b64decode(answer.headers.get("relevo-manifest", ""))
+    except ValueError as error:
+        raise RelevoError(Code.MALFORMED, "manifest is not base64") from error
+    envelope = from_json(raw, Envelope)
+    claimed = unsafe_peek(envelope, ArtifactManifest)
+    manifest = open_envelope(envelope, ArtifactManifest, [machine_key(envelope, claimed.agent)])
+    if manifest.artifact != artifact_id:
+        raise RelevoError(Code.IDENTITY_MISMATCH, f"the broker sent {manifest.artifact}")
+    if (manifest.sha256, manifest.size_bytes) != (hashlib.sha256(answer.body).hexdigest(), len(answer.body)):
+        raise RelevoError(Code.HASH_MISMATCH, manifest.artifact)
+    return manifest
 
 
 def _opened(api: Api, sealed: bytes) -> bytes:
