@@ -28,6 +28,9 @@ _HANDSHAKE_S = 20.0
 _BASE_S = 0.5
 _CAP_S = 30.0
 _QUEUE = 256
+_SETTLED_S = 2.0
+"""A link that held this long was a good one. A broker that hangs up sooner is met with growing waits:
+each connection costs this machine a signature in a process of its own."""
 
 ProveNonce = Callable[[str, str], Awaitable[tuple[str, Envelope]]]
 """``(nonce, tls_sha256) -> (public key line, LinkProof envelope)``."""
@@ -58,6 +61,7 @@ class Link:
         self._handler = handler
         self._outgoing: asyncio.Queue[link.FromAgent] = asyncio.Queue(_QUEUE)
         self._up = False
+        self._settled = False
 
     @property
     def up(self) -> bool:
@@ -82,7 +86,6 @@ class Link:
         while True:
             try:
                 await self._once()
-                waits = full_jitter(random.uniform, _BASE_S, _CAP_S)
                 code = Code.UNREACHABLE
             except RelevoError as error:
                 code = error.code
@@ -92,6 +95,9 @@ class Link:
                 _logger.info("link down: %s", error)
             self._up = False
             self._handler.lost(code)
+            if self._settled:
+                self._settled = False
+                waits = full_jitter(random.uniform, _BASE_S, _CAP_S)
             await asyncio.sleep(next(waits))
 
     async def _once(self) -> None:
@@ -113,8 +119,12 @@ class Link:
             welcome = await asyncio.wait_for(self._introduce(socket), _HANDSHAKE_S)
             self._up = True
             self._outgoing = asyncio.Queue(_QUEUE)
-            await self._handler.connected(welcome)
-            await self._serve(socket, welcome.heartbeat_s)
+            began = asyncio.get_running_loop().time()
+            try:
+                await self._handler.connected(welcome)
+                await self._serve(socket, welcome.heartbeat_s)
+            finally:
+                self._settled = asyncio.get_running_loop().time() - began >= _SETTLED_S
 
     async def _introduce(self, socket: ClientConnection) -> link.Welcome:
         """Prove who we are. Nothing is said before the certificate was checked against the pin."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +19,8 @@ from protocol.scopes import Scope
 
 _logger = logging.getLogger(__name__)
 MAX_SESSIONS = 8
+OFFERS_A_MINUTE = 30
+"""More than this are refused unread: each one costs a worker process, and a broker may lie for fun."""
 _MOST_UNHEARD = 32
 _CONSENT_S = 15.0
 """A worker signs and journals within this; longer means it hangs."""
@@ -39,6 +42,7 @@ class Sessions:
         self._held: dict[str, Held] = {}
         self._why: dict[str, EndReason] = {}
         self._answers: dict[str, asyncio.Future[Code | None]] = {}
+        self._offers: deque[float] = deque(maxlen=OFFERS_A_MINUTE)
         self._unheard: dict[str, link.ConsentGiven | link.OfferRefused] = {}
 
     # --- what the broker says ------------------------------------------------------------------
@@ -57,7 +61,7 @@ class Sessions:
         """Start a worker that verifies the offer; it is shown only once it holds."""
         if grant in self._workers:
             return
-        if len(self._workers) >= MAX_SESSIONS:
+        if len(self._workers) >= MAX_SESSIONS or self._too_many_offers():
             self._tell(link.OfferRefused(grant=grant, code=Code.RATE_LIMITED, refusal=None))
             return
         start = messages.Start(
@@ -152,6 +156,13 @@ class Sessions:
             await asyncio.wait(self._serving)
 
     # --- inside --------------------------------------------------------------------------------
+
+    def _too_many_offers(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        if len(self._offers) == OFFERS_A_MINUTE and now - self._offers[0] < 60.0:
+            return True
+        self._offers.append(now)
+        return False
 
     async def _decide(self, held: Held, scopes: tuple[Scope, ...], until: datetime, basis: Basis) -> None:
         grant = held.verified.grant.grant

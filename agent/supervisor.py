@@ -20,6 +20,7 @@ from protocol.wire import Wire, from_json, to_json
 from protocol.wording import LANGUAGE_VARIABLE, language_from
 
 _logger = logging.getLogger(__name__)
+_LOGS_KEPT = 32
 GRACE_S = 0.5
 """Time a worker has to say goodbye before it is killed (8-promises: local stop <= 1 s)."""
 
@@ -90,6 +91,7 @@ async def start(folder: Folder, start_message: messages.Start, grant: str) -> Wo
     Raises:
         RelevoError: ``cannot-record`` when it cannot be marked or started.
     """
+    _forget_old_logs(folder.run)
     log = folder.run / f"worker-{grant}.log"
     descriptor = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "ab") as errors:
@@ -101,6 +103,13 @@ async def start(folder: Folder, start_message: messages.Start, grant: str) -> Wo
     worker = Worker(grant, process, mark)
     worker.send(start_message)
     return worker
+
+
+def _forget_old_logs(run: Path) -> None:
+    """Keep the newest; offers, good and bad, must not fill the disk."""
+    logs = sorted(run.glob("worker-*.log"), key=lambda path: path.stat().st_mtime)
+    for log in logs[: -_LOGS_KEPT + 1]:
+        log.unlink(missing_ok=True)
 
 
 def kill_group(pid: int) -> None:

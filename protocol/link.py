@@ -49,7 +49,7 @@ class Welcome(Wire, frozen=True, tag="welcome"):
     at: Moment
     journal_sequence: Count
     """Last journal entry of this agent that is durably in the broker's log."""
-    heartbeat_s: Annotated[float, Meta(gt=0, le=3600)] = HEARTBEAT_S
+    heartbeat_s: Annotated[float, Meta(ge=1, le=3600)] = HEARTBEAT_S
 
 
 class Offer(Wire, frozen=True, tag="offer"):

@@ -12,7 +12,7 @@ from protocol.api import Leg, SessionEnd, SessionGranted, SessionRequest, Sessio
 from protocol.documents import Consent, Grant
 from protocol.dsse import seal
 from protocol.envelope import Envelope
-from protocol.errors import Code, RelevoError
+from protocol.errors import Code, Exit, RelevoError
 from protocol.scopes import Scope
 from protocol.sshkeys import PublicKey
 from protocol.wire import Wire
@@ -77,10 +77,10 @@ def ask_for_session(
     api.post_json("/v1/sessions", SessionRequest(grant=asked), SessionView)
     try:
         granted = _wait_for_consent(api, grant.grant, wait_s, waiting)
+        verified, consent, machine = verify_consent(asked, granted, organisation)
     except (RelevoError, KeyboardInterrupt) as error:
         _withdraw(api, grant.grant, error)
         raise
-    verified, consent, machine = verify_consent(asked, granted, organisation)
     leg = api.post_json(f"/v1/sessions/{grant.grant}/legs", _Nothing(), Leg)
     return Opened(verified, granted.grant, consent, granted.consent, machine, leg)
 
@@ -103,10 +103,19 @@ def _wait_for_consent(api: Api, grant: str, wait_s: int, waiting: Callable[[], N
 
 
 def _withdraw(api: Api, grant: str, error: BaseException) -> None:
-    """Nobody should be asked on behalf of somebody who no longer waits."""
-    if isinstance(error, RelevoError) and error.code not in (Code.CONSENT_TIMEOUT, Code.UNREACHABLE):
+    """Nobody should be asked, or stay open, on behalf of somebody who no longer waits or was lied to."""
+    if isinstance(error, RelevoError) and not _leaves_open(error):
         return
     try:
         api.post_json(f"/v1/sessions/{grant}/end", SessionEnd(reason="not waited for"), SessionView)
     except RelevoError as problem:
         error.add_note(f"and could not be withdrawn: {problem}")
+
+
+def _leaves_open(error: RelevoError) -> bool:
+    """Whether the request may live on at the broker and the machine after this error."""
+    return (
+        error.code in (Code.CONSENT_TIMEOUT, Code.UNREACHABLE)
+        or error.exit_status is Exit.VERIFICATION_FAILED
+        or error.code in (Code.MALFORMED, Code.SCOPE_NOT_ALLOWED)
+    )

@@ -6,6 +6,7 @@ Tests that need a technician's signature under a lie say so by signing with that
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -18,7 +19,6 @@ from typing import Any
 
 import msgspec
 
-from agent.journal import Journal
 from broker.config import load_config
 from broker.keys import Identity, load_identity
 from protocol import link
@@ -148,9 +148,8 @@ class EvilWorld(World):
 
     def audit(self, action: Action | None = None, **equal: str) -> list[AuditRecord]:
         """Records of the broker's log, straight from its store."""
-        with sqlite3.connect(f"file:{self.broker_data / 'broker.db'}?mode=ro", uri=True, timeout=10) as db:
+        with contextlib.closing(_readonly(self.broker_data / "broker.db")) as db:
             rows = db.execute("SELECT record FROM audit ORDER BY idx").fetchall()
-        db.close()
         records = [from_json(row[0], AuditRecord) for row in rows]
         return [
             r for r in records
@@ -217,20 +216,17 @@ def machine_key(machine: Machine) -> KeySigner:
 
 def journal_of(machine: Machine, grant: str) -> tuple[JournalEntry, ...]:
     """What the machine's journal says about this grant, also where it only claims to be it."""
-    journal = Journal(machine.data / "journal.db", agent_of(machine))
-    try:
-        entries = [unsafe_peek(e, JournalEntry) for _, e in _all(journal)]
-    finally:
-        journal.close()
+    with contextlib.closing(_readonly(machine.data / "journal.db")) as db:
+        rows = db.execute("SELECT envelope FROM entry ORDER BY sequence").fetchall()
+    entries = [unsafe_peek(from_json(row[0], Envelope), JournalEntry) for row in rows]
     return tuple(
         e for e in entries
         if e.grant == grant or any(f.key == "claimed" and f.value == grant for f in e.facts)
     )  # fmt: skip
 
 
-def _all(journal: Journal) -> list[tuple[int, Envelope]]:
-    rows = journal._rows("SELECT sequence, envelope FROM entry ORDER BY sequence")
-    return [(row[0], from_json(row[1], Envelope)) for row in rows]
+def _readonly(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
 
 
 def _refusal(answer: link.OfferShown | link.OfferRefused, machine: Machine) -> Refusal | None:

@@ -91,6 +91,7 @@ class ControlLink:
     send_raw: Callable[[Frame], Awaitable[None]]
     heard: deque[link.FromAgent] = field(default_factory=lambda: deque(maxlen=5_000))
     closed: bool = False
+    born: float = field(default_factory=time.monotonic)
 
     def send(self, *frames: Frame) -> None:
         """Say something to the agent in the broker's name."""
@@ -328,7 +329,3 @@ async def _send(socket: WebSocket, frame: Frame) -> None:
         await socket.send_text(raw)
     else:
         await socket.send_bytes(raw)
-
-
-def until(deadline_s: float) -> float:
-    return time.monotonic() + deadline_s
