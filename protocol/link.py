@@ -14,6 +14,7 @@ from msgspec import Meta
 from protocol.envelope import Envelope
 from protocol.errors import Code
 from protocol.ids import AgentId, GrantId, TicketId
+from protocol.tickets import State
 from protocol.wire import Count, Line, Moment, Nonce, Text, Wire
 
 MAX_MESSAGE = 1 << 20
@@ -88,7 +89,7 @@ class TicketRow(Wire, frozen=True):
 
     ticket: TicketId
     title: Line
-    state: str
+    state: State
     updated: Moment
     replies: tuple[TicketReplyRow, ...] = ()
 

@@ -122,7 +122,7 @@ async def tickets_of(broker: Broker, agent: str) -> tuple[TicketRow, ...]:
             row = TicketRow(
                 ticket=ticket.ticket,
                 title=ticket.title,
-                state=ticket.state.value,
+                state=ticket.state,
                 updated=ticket.updated,
                 replies=_replies(conn, ticket.ticket),
             )

@@ -14,6 +14,7 @@ from protocol import link
 from protocol.envelope import Envelope
 from protocol.errors import Code
 from protocol.ids import new_grant_id
+from protocol.tickets import State
 from protocol.wire import to_msgpack
 from tests.evil.broker import EvilWorld, Honest, agent_of, require_clean, signer_of, taken_ticket
 from tests.evil.front import ControlLink, Frame
@@ -232,7 +233,7 @@ def test_titles_names_and_replies_from_the_broker_cannot_dress_up_the_card(
         if not isinstance(message, link.Tickets):
             return (message,)
         reply = link.TicketReplyRow(at=NOW, by=HOSTILE, text=HOSTILE * 20)
-        row = link.TicketRow(ticket="T-1", title=HOSTILE, state=HOSTILE, updated=NOW, replies=(reply,))
+        row = link.TicketRow(ticket="T-1", title=HOSTILE, state=State.NEW, updated=NOW, replies=(reply,))
         return (link.Tickets(ref=message.ref, rows=(row,)),)
 
     control.send(link.Offer(grant=envelope, ticket_title=HOSTILE))
