@@ -31,13 +31,12 @@ def measure(lab: Lab) -> list[Row]:
     note = (
         missing or "the answer is verified, journalled on the machine and stored on the ticket before it ends"
     )
-    rows = [
+    return [
         compared("diagnose process", found["ours"], found.get("openssh"), peer, unit="ms", scale=1e3,
                  at_most=0.5, note=note),
         compared("relevo --version", found["version"], found["python"], "python -c pass", unit="ms",
                  scale=1e3),
     ]  # fmt: skip
-    return rows
 
 
 def _run(argv: list[str], env: dict[str, str] | None = None) -> None:

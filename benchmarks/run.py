@@ -10,26 +10,38 @@ import sys
 import time
 import traceback
 
-from benchmarks import measure
+from benchmarks import idle_agent, measure
 from benchmarks.lab import Lab
 
 ROWS = {
     "request": "benchmarks.request",
     "diagnose-process": "benchmarks.diagnose_process",
     "bulk": "benchmarks.bulk",
+    "relay": "benchmarks.relay",
+    "broker-idle": "benchmarks.broker_idle",
+    "screenshot": "benchmarks.screenshot",
+    "bundle": "benchmarks.bundle",
+    "log-search": "benchmarks.log_search",
+    "log-append": "benchmarks.log_append",
+    "audit-verify": "benchmarks.audit_verify",
 }
 
 
+IDLE = "idle-agent"
+"""Watched in the background from the beginning, reported last."""
+
+
 def main(names: list[str]) -> int:
-    unknown = [name for name in names if name not in ROWS]
+    unknown = [name for name in names if name not in (*ROWS, IDLE)]
     if unknown:
-        print(f"no such row: {', '.join(unknown)}; there are {', '.join(ROWS)}", file=sys.stderr)
+        print(f"no such row: {', '.join(unknown)}; there are {', '.join((*ROWS, IDLE))}", file=sys.stderr)
         return 2
     lab = Lab()
     rows: list[measure.Row] = []
     failed = False
     try:
-        for name in names or ROWS:
+        watch = idle_agent.Watch(lab) if not names or IDLE in names else None
+        for name in [name for name in names or ROWS if name != IDLE]:
             began = time.monotonic()
             try:
                 rows += importlib.import_module(ROWS[name]).measure(lab)
@@ -39,6 +51,8 @@ def main(names: list[str]) -> int:
                 traceback.print_exc()
                 failed = True
             print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+        if watch is not None:
+            rows += watch.rows()
     finally:
         lab.close()
     facts = measure.machine_facts()
