@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from protocol import dsse, ids, sshkeys
 from protocol.audit import leaf_data
-from protocol.documents import Consent, Document, Grant, JournalEntry
+from protocol.documents import Consent, Document, Grant
 from protocol.envelope import Envelope
 from protocol.errors import Code, RelevoError
 from protocol.merkle import leaf_hash
@@ -21,7 +21,7 @@ from protocol.sshkeys import KeySigner, PublicKey, pack_string
 from protocol.wire import from_json, to_json
 
 V = json.loads((Path(__file__).parents[2] / "vectors" / "documents.json").read_text())
-KINDS: dict[str, type[Document]] = {kind.KIND: kind for kind in (Grant, Consent, JournalEntry)}
+KINDS: dict[str, type[Document]] = {kind.KIND: kind for kind in Document.__subclasses__() if kind.KIND}
 SIGNERS = {name: KeySigner.from_seed(bytes.fromhex(row["seed_hex"])) for name, row in V["keys"].items()}
 
 
@@ -34,6 +34,10 @@ def test_keys_and_ids_are_those_of_the_vectors() -> None:
         assert key == SIGNERS[name].public_key
         assert key.fingerprint == row["fingerprint"]
     assert ids.agent_id(SIGNERS["agent"].public_key.blob) == V["agent_id"]
+
+
+def test_every_kind_of_document_has_a_vector() -> None:
+    assert {row["kind"] for row in V["documents"]} == set(KINDS)
 
 
 @pytest.mark.parametrize("row", V["documents"], ids=lambda row: row["kind"])
@@ -99,7 +103,7 @@ def test_ssh_keygen_accepts_our_envelopes_and_refuses_altered_ones(
         altered = bytes([message[0] ^ 1]) + message[1:]
         assert not keygen_accepts(tmp_path, key, namespace, altered, blob)
         assert not keygen_accepts(tmp_path, key, namespace, message, blob[:-1] + bytes([blob[-1] ^ 1]))
-        assert not keygen_accepts(tmp_path, key, "relevo.login.v1", message, blob)
+        assert not keygen_accepts(tmp_path, key, f"{namespace}.other", message, blob)
         stranger = KeySigner.from_seed(bytes([99]) * 32).public_key
         assert not keygen_accepts(tmp_path, stranger, namespace, message, blob)
 
