@@ -10,11 +10,12 @@ from agent.folder import Folder
 from agent.journal import Journal
 from agent.localclient import ask
 from protocol.audit import Action
+from protocol.documents import JournalEntry
 from protocol.drivers.terminal import Command, Group, emit_json, note, option, printable, say, words
 from protocol.errors import Code, RelevoError
 from protocol.scopes import Floor, Scope, parse_scopes
 from protocol.times import rfc3339
-from protocol.wire import facts
+from protocol.wire import facts, from_json
 
 _STOP_S = 0.5
 """After this the agent counts as hung and the workers are ended without it (8-promises: <= 1 s)."""
@@ -101,9 +102,20 @@ def _stop_without_agent(folder: Folder) -> int:
     signer = identity.load(folder)
     journal = Journal(folder.journal, identity.id_of(signer))
     for grant in ended:
-        journal.append(signer, Action.CONSENT_WITHDRAWN, grant=grant, facts=facts(by="user", agent="hung"))
+        ticket = _ticket_of(journal, grant)
+        reason = facts(by="user", agent="hung")
+        journal.append(signer, Action.CONSENT_WITHDRAWN, grant=grant, ticket=ticket, facts=reason)
     journal.close()
     return len(ended)
+
+
+def _ticket_of(journal: Journal, grant: str) -> str | None:
+    """The ticket that this machine's own entries of the session name, so that its story is told whole."""
+    for envelope in journal.of_grant(grant):
+        ticket = from_json(envelope.payload, JournalEntry).ticket
+        if ticket is not None:
+            return ticket
+    return None
 
 
 @click.group(cls=Group, help="consent")
