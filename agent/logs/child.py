@@ -85,14 +85,16 @@ class Child:
         if argv is None:
             return
         sources: set[str] = set()
-        async with aclosing(journal.entries(argv)) as entries:
-            async for entry, size in entries:
-                outcome.scanned += size
-                kept = self._entry(entry, newest.wants(entry.at or _EPOCH))
-                if kept is None:
-                    continue
-                sources.add(kept[0].source)
-                newest.add(entry.at or _EPOCH, *kept)
+        try:
+            async with aclosing(journal.entries(argv)) as entries:
+                async for entry, size in entries:
+                    outcome.scanned += size
+                    kept = self._entry(entry, newest.wants(entry.at or _EPOCH))
+                    if kept is not None:
+                        sources.add(kept[0].source)
+                        newest.add(entry.at or _EPOCH, *kept)
+        except OSError as error:
+            outcome.unreadable.append(f"{JOURNAL}: {error}")
         outcome.sources += sorted(sources)
 
     def _journal_command(self, follow: int | None) -> list[str] | None:
@@ -119,7 +121,7 @@ class Child:
 
     async def _follow(self, found: Found) -> None:
         newest = Newest(self._request.limit)
-        outcome = Outcome(unreadable=list(found.unreadable))
+        outcome = Outcome(unreadable=[self._cleaner.note(text) for text in found.unreadable])
         if self._request.since is not None:
             outcome = await self._search_files(found, newest)
             await self._send(newest.lines())
@@ -141,11 +143,16 @@ class Child:
             files.close()
 
     async def _follow_journal(self, argv: list[str]) -> None:
-        async with aclosing(journal.entries(argv)) as entries:
-            async for entry, _size in entries:
-                kept = self._entry(entry, True)
-                if kept is not None:
-                    await self._send([kept[0]])
+        try:
+            async with aclosing(journal.entries(argv)) as entries:
+                async for entry, _size in entries:
+                    kept = self._entry(entry, True)
+                    if kept is not None:
+                        await self._send([kept[0]])
+        except OSError as error:
+            # Files are followed all the same; a technician who asked for the journal alone hears it.
+            if not self._wanted.files:
+                await self._say(Failed(code=Code.NOT_APPLICABLE, detail=f"journal: {error}"))
 
     async def _follow_files(self, files: FollowedFiles) -> None:
         polls = 0
@@ -155,7 +162,7 @@ class Child:
                 files.update(find_files(self._search.folders, self._wanted))
             lines: list[LogLine] = []
             for name, raw in files.poll(datetime.now(UTC)):
-                text, _secrets = self._cleaner.text(raw.raw, in_key=raw.in_key)
+                text, _secrets = self._cleaner.text(raw.raw, in_key=raw.in_key, before=raw.before)
                 if self._matcher.shows(text):
                     lines.append(self._cleaner.line(raw.at, name, text))
                 if len(lines) >= BATCH_LINES:

@@ -62,21 +62,33 @@ class Cleaner:
         self._for_ticket = for_ticket
         self._sources: dict[str, str] = {}
 
-    def text(self, raw: bytes, *, in_key: bool = False) -> tuple[str, int]:
-        """The redacted line and how many secrets were removed from it."""
+    def text(self, raw: bytes, *, in_key: bool = False, before: bytes = b"") -> tuple[str, int]:
+        """The redacted line and how many secrets were removed from it.
+
+        Args:
+            before: the line above, where it may hold the name of what this line is the value of.
+        """
         if in_key:
             return PLACEHOLDER, 1
-        before = self._redactor.secrets_removed
-        text = self._redactor.data(raw[:LINE_WINDOW].rstrip(b"\r\n"))
+        removed = self._redactor.secrets_removed
+        line = raw[:LINE_WINDOW].rstrip(b"\r\n")
+        if before:
+            text = self._redactor.data(before + b"\n" + line).partition("\n")[2]
+        else:
+            text = self._redactor.data(line)
         if len(text) > MAX_LINE or len(raw) >= LINE_WINDOW:
             text = text[: MAX_LINE - len(CUT)] + CUT
-        return text, self._redactor.secrets_removed - before
+        return text, self._redactor.secrets_removed - removed
 
     def source(self, name: str) -> str:
         """A source's name, redacted: file names may hold host names."""
         if name not in self._sources:
             self._sources[name] = (self._redactor.text(name) or "?")[:_MAX_SOURCE]
         return self._sources[name]
+
+    def note(self, text: str) -> str:
+        """A remark about a source: its name is redacted like any text."""
+        return self._redactor.text(text)[:_MAX_SOURCE]
 
     def line(self, at: datetime | None, source: str, text: str) -> LogLine:
         return LogLine(at=at, source=self.source(source), text=text)

@@ -49,7 +49,11 @@ def command(
 
 
 async def entries(argv: list[str]) -> AsyncGenerator[tuple[Entry, int], None]:
-    """Entries as journalctl gives them, each with the bytes it took. Closing ends journalctl."""
+    """Entries as journalctl gives them, each with the bytes it took. Closing ends journalctl.
+
+    Raises:
+        OSError: at the end, when journalctl says that it could not read the journal.
+    """
     child = await processes.spawn(argv, limit=_LINE_LIMIT)
     assert child.stdout is not None  # noqa: S101 - a pipe, see processes.spawn
     try:
@@ -57,6 +61,9 @@ async def entries(argv: list[str]) -> AsyncGenerator[tuple[Entry, int], None]:
             entry = parse(line)
             if entry is not None:
                 yield entry, len(line)
+        async with asyncio.timeout(_END_WAIT_S):
+            if await child.wait():
+                raise OSError("there is none, or it may not be read")
     finally:
         processes.kill_session(child.pid)
         async with asyncio.timeout(_END_WAIT_S):

@@ -14,6 +14,7 @@ from agent.logs.times import time_of
 
 _LOOK_BACK_LINES = 200
 _HEAD = 400
+_NAME_ENDS = (b":", b"=", b">", b"|", b"-")
 
 
 class RawLine(NamedTuple):
@@ -22,6 +23,8 @@ class RawLine(NamedTuple):
     raw: bytes
     at: datetime | None
     in_key: bool
+    before: bytes = b""
+    """The line above, where it ends as a name without its value does (YAML, XML)."""
 
 
 _Held = tuple[bytes, bytes]
@@ -91,7 +94,7 @@ class FileLines:
             in_key = any(
                 first < end and start < stop and (first < start or stop > end) for first, stop in keys
             )
-            yield RawLine(block[start:end], self._last, in_key)
+            yield RawLine(block[start:end], self._last, in_key, _name_above(block, start))
         self._last = self._inherited(block, seen, len(block))
 
     def _hits(self, block: bytes) -> Iterator[tuple[int, int]]:
@@ -115,3 +118,10 @@ class FileLines:
                 return found
             end = start - 1
         return self._last
+
+
+def _name_above(block: bytes, start: int) -> bytes:
+    end = start - 1
+    if end <= 0 or block[end - 1 : end] not in _NAME_ENDS:
+        return b""
+    return block[max(block.rfind(b"\n", 0, end) + 1, end - _HEAD) : end]

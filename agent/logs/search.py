@@ -69,7 +69,7 @@ class FileSearch:
 
     def run(self, found: Found) -> Outcome:
         """Search all files of ``found``; what cannot be read is listed, never an error."""
-        self.outcome.unreadable += found.unreadable
+        self.outcome.unreadable += map(self._cleaner.note, found.unreadable)
         for file in found.files:
             if self._times.since and moment(file.modified) + _AFTER_WRITE < self._times.since:
                 self.outcome.scanned += file.size
@@ -101,7 +101,7 @@ class FileSearch:
         self.outcome.scanned = max(self.outcome.scanned, before)
 
     def _refuse(self, file: LogFile, why: str) -> None:
-        self.outcome.unreadable.append(f"{self._cleaner.source(file.name)[:150]}: {why}")
+        self.outcome.unreadable.append(self._cleaner.note(f"{file.name[:150]}: {why}"))
 
     def _read(self, file: LogFile, descriptor: int) -> None:
         written = moment(file.modified)
@@ -127,6 +127,6 @@ class FileSearch:
         if not self._matcher.filters and not self._newest.wants(order):
             self._newest.skip()
             return
-        text, secrets = self._cleaner.text(line.raw, in_key=line.in_key)
+        text, secrets = self._cleaner.text(line.raw, in_key=line.in_key, before=line.before)
         if self._matcher.shows(text):
             self._newest.add(order, self._cleaner.line(line.at, file.name, text), secrets)

@@ -14,6 +14,7 @@ from protocol.wire import from_json
 
 DEFAULT_FOLDERS = ("/var/log",)
 MAX_FILES = 5_000
+_MAX_SEEN = 100_000
 _MAX_DEPTH = 8
 _MAX_UNREADABLE = 200
 _BINARY = re.compile(
@@ -43,6 +44,8 @@ class LogFile:
 class Found:
     files: list[LogFile] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
+    seen: int = 0
+    """Entries of folders looked at."""
 
     def refuse(self, name: str, why: str) -> None:
         if len(self.unreadable) < _MAX_UNREADABLE:
@@ -150,7 +153,8 @@ def _walk(folder: str, below: str, wanted: Wanted, found: Found, depth: int) -> 
         return
     for entry in entries:
         name = f"{below}/{entry.name}" if below else entry.name
-        if len(found.files) >= MAX_FILES:
+        found.seen += 1
+        if len(found.files) >= MAX_FILES or found.seen > _MAX_SEEN:
             found.refuse(name, "too many files")
             return
         if entry.is_dir(follow_symlinks=False):

@@ -265,6 +265,20 @@ async def test_a_pattern_that_is_none_is_said_by_the_child(folder: Path) -> None
     assert failed.code is Code.PARAMETER_INVALID
 
 
+async def test_a_journal_that_cannot_be_read_is_said(folder: Path, tmp_path: Path) -> None:
+    (folder / "app.log").write_text("line\n")
+    missing = tmp_path / "no-journal"
+    async with child(order(folder, missing)) as process:
+        messages = await said(process)
+    (summary,) = [message for message in messages if isinstance(message, assist.LogSummary)]
+    assert summary.sent == 1
+    assert summary.unreadable == ("journal: there is none, or it may not be read",)
+    async with child(order(folder, missing, source="journal", follow=True)) as process:
+        failed = (await said(process))[-1]
+    assert isinstance(failed, assist.Failed)
+    assert failed.code is Code.NOT_APPLICABLE
+
+
 # --- follow ------------------------------------------------------------------------------------
 
 

@@ -282,6 +282,14 @@ def test_no_line_of_a_private_key_is_shown_wherever_blocks_are_cut(logs: Path, b
     assert "after the key" in "\n".join(texts(search(logs, "end")[0]))
 
 
+@pytest.mark.parametrize("name", ["password:", "  db_password: |", "<password>"])
+def test_a_value_on_the_line_below_its_name_is_not_shown(logs: Path, name: str) -> None:
+    write(logs / "a.log", [name, "    canary77x", "next: words"])
+    for pattern in (None, "c", "canary", "7"):
+        assert "canary" not in "\n".join(texts(search(logs, pattern)[0]))
+    assert texts(search(logs, "words")[0]) == ["next: words"]
+
+
 @given(st.binary(max_size=300), st.integers(0, 300))
 @settings(max_examples=300, deadline=None)
 def test_where_keys_stand_does_not_depend_on_where_blocks_are_cut(noise: bytes, cut: int) -> None:
@@ -374,6 +382,18 @@ def test_what_may_not_be_read_is_listed(logs: Path) -> None:
     outcome = files.run(found)
     assert file.name == "a.log"
     assert outcome.unreadable == ["a.log: no such file or directory"]
+
+
+def test_names_that_are_no_unicode_or_hold_an_address_are_made_harmless(logs: Path) -> None:
+    name = os.fsdecode(b"bad-\xff-10.77.66.55.log")
+    write(logs / name, ["x"])
+    write(logs / f"{name}.1.gz", ["no gzip"])
+    lines, _, outcome = search(logs, clearance=Clearance.R1)
+    shown = [lines[0].source, *outcome.sources, *outcome.unreadable]
+    assert len(shown) == 4
+    for text in shown:
+        text.encode()
+        assert "10.77.66.55" not in text
 
 
 def test_a_file_that_grows_during_the_search_is_read_as_it_was(logs: Path) -> None:
