@@ -6,7 +6,6 @@ open session should cost about as much as starting Python.
 
 from __future__ import annotations
 
-import contextlib
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -36,9 +35,9 @@ _READ = 256 << 10
 
 
 def exchange(held: HeldSession, request: Request, *, timeout_s: float | None) -> Iterator[Event]:
-    """Send ``request``, give the events as they come, stop after ``Completed`` (which is not given).
+    """Send ``request`` at once; give the events as they come, stop after ``Completed`` (which is not given).
 
-    Closing the iterator early tells the agent that nobody wants the rest.
+    What the caller does before it takes the first event, the machine's work goes on beside. Closing the iterator early tells the agent that nobody wants the rest.
 
     Args:
         timeout_s: longest silence between two events, seconds; None: as long as the session lives.
@@ -47,10 +46,19 @@ def exchange(held: HeldSession, request: Request, *, timeout_s: float | None) ->
         RelevoError: the code of a ``Failed`` event; ``session-ended`` or ``session-lost`` when it was
             cut; ``timeout``; ``malformed`` for anything that is no event.
     """
-    with _connected(held) as holder:
-        holder.settimeout(timeout_s)
+    holder = _connect(held)
+    holder.settimeout(timeout_s)
+    try:
+        holder.sendall(ASSIST + frame(to_msgpack(request)))
+    except OSError as error:
+        holder.close()
+        raise _cut(held) from error
+    return _events(held, holder)
+
+
+def _events(held: HeldSession, holder: socket.socket) -> Iterator[Event]:
+    with holder:
         try:
-            holder.sendall(ASSIST + frame(to_msgpack(request)))
             for body in _frames(holder):
                 event: Event = from_msgpack(body, Event)
                 if isinstance(event, Completed):
@@ -76,7 +84,7 @@ def end_session(held: HeldSession) -> HeldRecord:
 
 
 def _control(held: HeldSession, message: Control) -> HeldRecord:
-    with _connected(held) as holder:
+    with _connect(held) as holder:
         holder.settimeout(_CONTROL_S)
         try:
             holder.sendall(CONTROL + frame(to_msgpack(message)))
@@ -90,16 +98,16 @@ def _control(held: HeldSession, message: Control) -> HeldRecord:
         raise _cut(held)
 
 
-@contextlib.contextmanager
-def _connected(held: HeldSession) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_UNIX) as holder:
-        holder.settimeout(_CONNECT_S)
-        try:
-            with socket_address(held.socket) as address:
-                holder.connect(address)
-        except OSError as error:
-            raise RelevoError(Code.NO_SESSION, held.record.ticket) from error
-        yield holder
+def _connect(held: HeldSession) -> socket.socket:
+    holder = socket.socket(socket.AF_UNIX)
+    holder.settimeout(_CONNECT_S)
+    try:
+        with socket_address(held.socket) as address:
+            holder.connect(address)
+    except OSError as error:
+        holder.close()
+        raise RelevoError(Code.NO_SESSION, held.record.ticket) from error
+    return holder
 
 
 def _frames(holder: socket.socket) -> Iterator[bytes]:

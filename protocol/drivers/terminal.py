@@ -6,12 +6,14 @@ A program calls ``run(cli, tables)``. Its commands are click commands of the cla
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
+import threading
 import traceback
 import unicodedata
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import click
 import msgspec
@@ -187,6 +189,23 @@ def report(error: RelevoError, reference: str) -> None:
     note(_words(str(error.code), detail=printable(error.detail)))
     note(_words(f"{error.code}.do"))
     note(_words("reference", reference=reference))
+
+
+def leave(status: int) -> NoReturn:
+    """End the process with ``status``, without taking the interpreter apart first.
+
+    That takes about 20 ms of a quick command and frees what the system frees anyway. Registered exit
+    functions run and output is flushed; while threads still work, the ordinary way is taken.
+    """
+    if threading.active_count() > 1:
+        sys.exit(status)
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):  # the reader went away; ``run`` has said what there was to say
+        sys.exit(status)
+    atexit._run_exitfuncs()
+    os._exit(status)
 
 
 def run(  # noqa: PLR0911 - one status per kind of end

@@ -5,13 +5,12 @@ A module is imported only when its command runs, so that a command on an open se
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 import click
 
 from protocol import VERSION
-from protocol.drivers.terminal import Group, add_words, option, run
+from protocol.drivers.terminal import Group, add_words, leave, option, run
 from protocol.wording import Table
 from protocol.wording import technician as wording
 
@@ -148,4 +147,4 @@ def cli(home_everywhere: str | None) -> None:
 
 def main() -> None:
     """Entry point of the program ``relevo``."""
-    sys.exit(run(cli, wording.TABLE))
+    leave(run(cli, wording.TABLE))

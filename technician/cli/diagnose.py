@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,20 +40,46 @@ def diagnose(ticket: str, only: str | None, everything: bool, home: Path, as_jso
         raise RelevoError(Code.USAGE, "--only")
     held = find_session(home, ticket)
     with progress() as line:
-        received = receive(held, assist.Diagnose(only=names), line)
+
+        def bundle_came(received: Received) -> None:
+            """Shown as soon as it holds, while the machine still stores it on the ticket."""
+            if not as_json:
+                from technician.reports.diagnosis import show
+
+                line.clear()
+                show(received.bundle, words(), everything=everything or bool(names))
+
+        received = receive(held, assist.Diagnose(only=names), line, bundle_came, reports=not as_json)
     if as_json:
         sys.stdout.buffer.write(printable_json(received.content) + b"\n")
         sys.stdout.buffer.flush()
         return
-    from technician.reports.diagnosis import show
-
-    show(received.bundle, words(), everything=everything or bool(names))
     for artifact in received.artifacts:
         note(words()("diagnose.stored", artifact=artifact))
 
 
-def receive(held: HeldSession, request: assist.Diagnose, line: Progress) -> Received:
+def _load_what_comes_next(*, reports: bool) -> None:
+    """Import what verifies and shows a bundle while the machine collects it, instead of afterwards."""
+    import protocol.documents
+    import protocol.dsse  # noqa: F401
+
+    if reports:
+        import technician.reports.diagnosis  # noqa: F401
+
+
+def receive(
+    held: HeldSession,
+    request: assist.Diagnose,
+    line: Progress,
+    bundle_came: Callable[[Received], None],
+    *,
+    reports: bool,
+) -> Received:
     """Ask, wait, verify.
+
+    Args:
+        bundle_came: called once, with the verified bundle, before it is known whether it was stored.
+        reports: the bundle will be shown to a person.
 
     Raises:
         RelevoError: what the machine said; ``malformed``, ``hash-mismatch``, ``signature-invalid`` or
@@ -63,7 +90,9 @@ def receive(held: HeldSession, request: assist.Diagnose, line: Progress) -> Rece
     receiving: Receiving | None = None
     received: Received | None = None
     artifacts: list[str] = []
-    for event in exchange(held, request, timeout_s=_SILENCE_S):
+    events = exchange(held, request, timeout_s=_SILENCE_S)
+    _load_what_comes_next(reports=reports)
+    for event in events:
         match event:
             case assist.Progress():
                 total = event.total or 0
@@ -82,6 +111,7 @@ def receive(held: HeldSession, request: assist.Diagnose, line: Progress) -> Rece
                     content, event.seal, agent=record.agent, grant=record.grant, ticket=record.ticket
                 )
                 received = Received(bundle, content, artifacts)
+                bundle_came(received)
             case assist.Stored():
                 artifacts.append(event.artifact)
             case _:
