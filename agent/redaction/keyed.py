@@ -19,8 +19,11 @@ from agent.redaction.values import (
 )
 
 _KEY = KEYS + SUFFIX
-_QUOTE = r"\\{0,7}[\"']"
+_QUOTE = r"(?:\\{0,7}[\"']|&(?:quot|apos|#34|#39|#x22|#x27);|%22)"
 _XML_VALUE = r"\s{{0,40}}+(?:<!\[CDATA\[)?(?P<{0}>[^<>\]]{{1,4000}}+)(?=<|\]\]>|\Z)"
+
+
+_SPOKEN = r"(?:password|passwd|passphrase|passcode|contrase(?:ñ|n)a|clave|secret|pin|token|api key)"
 
 
 def _rule(pattern: str) -> Rule:
@@ -55,11 +58,14 @@ KEYED_RULES: tuple[Rule, ...] = (
     ),
     # anywhere in a line
     _rule(rf"{_KEY}(?:{_QUOTE})?\]?{SEPARATOR}(?:{QUOTED}|{BARE})"),
-    # in a sentence: "the password is X1"
+    # in a sentence: "the password is X1", "password set to X1", "password X1", "Password for user x: X1"
     _rule(
-        r"(?:password|passwd|passphrase|passcode|contrase(?:ñ|n)a|clave|secret|pin)[ \t]{1,4}+"
-        r"(?:(?:is|es|was|era|to|with|con)[ \t]{1,4}+)?"
+        rf"{_SPOKEN}[ \t,]{{1,4}}+(?:(?:is|es|was|era|to|with|con|set to)[ \t]{{1,4}}+)?"
         rf"(?:{_QUOTE}(?P<quoted>[^\"'\\\n]{{1,400}}+){_QUOTE}"
-        r"|(?:(?<=is )|(?<=es )|(?<=to )|(?<=was ))(?P<word>(?=[^\s\0]{0,60}?[\d!@#$%^&*+=?])[^\s\0]{3,400}+))"
+        r"|(?:(?<=is )|(?<=es )|(?<=to )|(?<=was ))(?P<word>(?=[^\s\0]{0,60}?[\d!@#$%^&*+=?])[^\s\0]{3,400}+)"
+        r"|(?P<mixed>(?=[^\s\0]{0,60}?\d)(?=[^\s\0]{0,60}?[a-z])[a-z0-9][^\s\0/<>()]{5,400}+)(?=\s|\0|$))"
+    ),
+    _rule(
+        rf"(?<!failed )(?<!accepted ){_SPOKEN}[ \t]for[ \t](?!invalid)[^:\n\0]{{1,80}}+:[ \t]{{1,4}}+(?P<told>[^\s\0]{{1,400}}+)"
     ),
 )

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 
 from agent.redaction.keyed import KEYED_RULES
+from agent.redaction.programs import PROGRAM_RULES
 from agent.redaction.rules import Family, Rule
-from agent.redaction.values import GAP, WORD, is_secret
+from agent.redaction.values import GAP, is_secret
 
 _I = re.IGNORECASE
 _IM = re.IGNORECASE | re.MULTILINE
@@ -53,9 +54,9 @@ SECRET_RULES: tuple[Rule, ...] = (
         "auth-header",
         r"authorization|x-(?:api|auth|access|amz|csrf|gitlab|vault)|www-authenticate",
         re.compile(
-            r"\b(?:proxy-)?authorization\\*[\"']?[ \t]*[:=][ \t]*\\*[\"']?(?P<v>[^\"'\\\n\0]{1,8000}+)"
+            r"\b(?:proxy-)?authorization\\*[\"']?[ \t]*[:=,][ \t]*[\[(]?b?\\*[\"']?(?P<v>[^\"'\\\n\0]{1,8000}+)"
             r"|\bx-(?:api-key|auth-token|access-token|amz-security-token|csrf-token|gitlab-token|vault-token)"
-            r"\\*[\"']?[ \t]*[:=][ \t]*\\*[\"']?(?P<x>[^\"'\\\n\0]{1,8000}+)",
+            r"\\*[\"']?[ \t]*[:=,][ \t]*[\[(]?b?\\*[\"']?(?P<x>[^\"'\\\n\0]{1,8000}+)",
             _I,
         ),
         is_secret,
@@ -65,7 +66,7 @@ SECRET_RULES: tuple[Rule, ...] = (
         "cookie",
         "cookie",
         re.compile(
-            r"\b(?:set-)?cookie2?\\*[\"']?[ \t]*[:=][ \t]*\\*[\"']?(?P<v>[^\"'\\\n\0]{1,16000}+)",
+            r"\b(?:set-)?cookie2?\\*[\"']?[ \t]*[:=,][ \t]*[\[(]?b?\\*[\"']?(?P<v>[^\"'\\\n\0]{1,16000}+)",
             _I,
         ),
         is_secret,
@@ -128,12 +129,6 @@ SECRET_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         Family.SECRET,
-        "psk",
-        "wpa_passphrase|wpa_psk|key_content",
-        re.compile(r"\bwpa_passphrase" + GAP + r"\S{1,64}" + GAP + WORD),
-    ),
-    Rule(
-        Family.SECRET,
         "community",
         "community|com2sec|snmp",
         re.compile(
@@ -149,35 +144,30 @@ SECRET_RULES: tuple[Rule, ...] = (
     Rule(
         Family.SECRET,
         "password",
-        r"requirepass|masterauth|identified (?:by|as|with)|bindpw|rootpw|createuser|net1? use|\bpass:|\blogin[ \t]+\S+\s+password|"
+        r"requirepass|masterauth|identified (?:by|as|with)|bindpw|rootpw|createuser|\bpass:|\blogin[ \t]+\S+\s+password|"
         r"enable[ \t]+secret",
         re.compile(
-            r"(?:^|[\s\0])(?:requirepass|masterauth|bindpw|rootpw|enable[ \t]+secret(?:[ \t]+\d)?)[ \t]{1,20}+(?P<a>[^\s\0]{1,400}+)"
+            r"(?:^|[\s\0])(?:requirepass|masterauth|bindpw|rootpw(?:[ \t]+--\w+)*|enable[ \t]+secret(?:[ \t]+\d)?)[ \t]{1,20}+(?P<a>[^\s\0]{1,400}+)"
             r"|\bidentified[ \t]+(?:with[ \t]+\S{1,60}+[ \t]+)?(?:by|as)[ \t]+(?:password[ \t]+)?\\{0,7}[\"'](?P<b>[^\"'\\\n]{1,400}+)"
             r"|\bcreateuser[ \t]+\S{1,100}+[ \t]+(?:md5|sha\S{0,6})[ \t]+[\"']?(?P<c>[^\n\0]{1,400}+)"
             r"|\blogin[ \t]+\S{1,200}+\s{1,20}+password[ \t]+(?P<d>[^\s\0]{1,400}+)"
-            r"|(?<![\w])pass:(?P<e>[^\s\0\"',]{1,400}+)"
-            r"|\bnet1?[ \t]+use[ \t]+[^\n]{0,200}?\\\\\S{1,200}+[ \t]+(?P<f>[^\s/*][^\s]{0,200}+)",
+            r"|(?<![\w])pass:(?P<e>[^\s\0\"',]{1,400}+)",
             _IM,
         ),
         is_secret,
     ),
     Rule(
         Family.SECRET,
-        "password",
-        r"mysql|mariadb|sshpass|ldap|redis-cli|curl|wget|smbclient|rpcclient|7z|zip|chpasswd|ipmitool|xfreerdp|vncviewer|mongo",
+        "token",
+        r"[?&](?:code|sig|signature|key|auth|ticket|nonce|x-amz-\w+|sas)=",
         re.compile(
-            r"\b(?:mysql\w*|mariadb[\w-]*|mysqldump|7z[az]?|unzip|zip|mongo\w*|sshpass)\b[^\n]{0,400}?[ \t\0\"']"
-            r"-[pP](?:" + GAP + WORD + r"|(?P<a>[^\s\0\"'=][^\s\0\"']{0,400}+))"
-            r"|\bldap(?:search|modify|add|delete|passwd|whoami|compare)\b[^\n]{0,400}?[ \t\0\"']-w(?!\w)\\{0,7}[\"']?[ \t\0,]{0,8}+\\{0,7}[\"']?(?P<b>[^\s\0\"']{1,400}+)"
-            r"|\bredis-cli\b[^\n]{0,400}?[ \t\0\"']-a(?!\w)\\{0,7}[\"']?[ \t\0,]{1,8}+\\{0,7}[\"']?(?P<c>[^\s\0\"']{1,400}+)"
-            r"|\b(?:ipmitool|vncviewer)\b[^\n]{0,400}?[ \t\0\"']-P(?!\w)\\{0,7}[\"']?[ \t\0,]{1,8}+\\{0,7}[\"']?(?P<e>[^\s\0\"']{1,400}+)"
-            r"|\b(?:curl|wget|smbclient|rpcclient|net)\b[^\n]{0,400}?[ \t\0\"'](?:-u|-U|--user|--proxy-user)"
-            r"(?:\\{0,7}[\"']?[ \t\0,=]{1,8}+\\{0,7}[\"']?|)[^\s\0\"':%]{1,200}+[:%](?P<d>[^\s\0\"']{1,400}+)"
-            r"|\bxfreerdp\b[^\n]{0,400}?/p:(?P<f>[^\s\0\"']{1,400}+)",
+            r"[?&](?:code|sig|signature|key|auth|ticket|nonce|x-amz-(?:signature|credential|security-token)|sas)="
+            r"(?P<v>[^\s\0\"'<>&#]{1,4000}+)",
+            _I,
         ),
         is_secret,
     ),
+    *PROGRAM_RULES,
     *KEYED_RULES,
     Rule(
         Family.SECRET,

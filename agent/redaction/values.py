@@ -10,7 +10,7 @@ _NAMES = (
     "password passwd passwort passphrase passcode kennwort contraseña contrasena contrase\\u00f1a clave secret token "
     "api_key access_key account_key private_key shared_key signing_key encryption_key master_key client_key "
     "license_key product_key key_content credential bind_pw root_pw user_pw pre_shared_key psk wep_key community "
-    "connection_string session_id sess_id cookie csrf"
+    "connection_string session_id sess_id cookie csrf jwt"
 )
 _WORDS = "pass pwd pw otp totp mfa seed pin sid sig _auth auth"
 _SEPARATORS = "[ _-]?"
@@ -31,7 +31,9 @@ def _tree(words: list[str]) -> str:
 
 
 KEYS = (
-    r"(?=[apkcstmlbrwueo_])(?<!<secret:)(?:"
+    r"(?=["
+    + "".join(sorted({name[0] for name in (*_NAMES.split(), *_WORDS.split())}))
+    + r"])(?<!<secret:)(?:"
     + _tree(_NAMES.split())
     + r"|(?<![a-z])(?:"
     + _tree(sorted(_WORDS.replace("_auth", "").split()))
@@ -45,9 +47,10 @@ TRIGGER = (
     + r")(?:[^a-z]|$)"
 )
 SUFFIX = r"[\w-]{0,24}+"
-SEPARATOR = r"[ \t.]{0,40}+(?::=|=>|->|=|:)[ \t]{0,20}+"
+SEPARATOR = r"(?:[ \t.]{0,40}+(?::=|=>|->|=|:)[ \t]{0,20}+|%3[ad](?:%20|\+)?)"
 QUOTED = (
     r"\\{1,7}\"(?P<escaped>[^\"\\\n]*+(?:\\+[^\"\\\n]++)*+)"
+    r"|&(?:quot|apos|#34|#39|#x22|#x27);(?P<entity>[^&\n]*+)|%22(?P<encoded>(?:(?!%22)[^\s&])*+)"
     r"|\"(?P<double>(?:[^\"\\\n]|\\.)*+)"
     r"|\\{0,7}'(?P<single>(?:[^'\\\n]|\\[^'\n]|'')*+)"
 )
