@@ -268,7 +268,7 @@ class HelperDesk:
         command = processes.own_program(
             "agent.helper", "--data", str(self._data), "--inherited", "--language", self._language
         )
-        log = self._data / "helper" / "helper.log"
+        log = pin.helper_folder(self._data) / "helper.log"
         descriptor = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "ab") as errors:
             process = await processes.spawn(command, stderr=errors, limit=MAX_FRAME + 4)

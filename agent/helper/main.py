@@ -40,30 +40,63 @@ def run(data: Path, *, inherited: bool = False, language: Language | None = None
     os.umask(0o077)
     pinned = pin.read_pin(data)
     owner = data.stat().st_uid
+    listening = None if inherited else _bind(data / SOCKET, owner)
     spoken = language or language_from(None, os.environ)
     host_network = privileges.leave_network()
     privileges.drop_capabilities()
-    asyncio.run(_serve(data, pinned, owner, host_network, inherited, spoken))
+    try:
+        asyncio.run(_serve(data, pinned, owner, host_network, listening, spoken))
+    finally:
+        if listening is not None:
+            (data / SOCKET).unlink(missing_ok=True)
+
+
+def _bind(path: Path, owner: int) -> socket.socket:
+    """The socket, made with the owner's rights: they could swap any name below their folder under our hands,
+    so nothing there is done as root, a ``chown`` least of all.
+
+    Raises:
+        RelevoError: ``cannot-record`` when the owner may not make it there.
+    """
+    listening = socket.socket(socket.AF_UNIX)
+    mask = os.umask(0o177)
+    os.seteuid(owner)
+    try:
+        path.unlink(missing_ok=True)
+        with socket_address(path) as address:
+            listening.bind(address)
+    except OSError as error:
+        listening.close()
+        raise RelevoError(Code.CANNOT_RECORD, f"{path}: {error.strerror}") from error
+    finally:
+        os.seteuid(0)
+        os.umask(mask)
+    return listening
 
 
 async def _serve(
-    data: Path, pinned: pin.Pin, owner: int, host_network: int, inherited: bool, language: Language
+    data: Path,
+    pinned: pin.Pin,
+    owner: int,
+    host_network: int,
+    listening: socket.socket | None,
+    language: Language,
 ) -> None:
     folder = private_folder(pin.helper_folder(data))
     trust = HandedTrust(folder / "repository", pinned.root_sha256, _now)
     machine = Machine(org=pinned.org, agent=pinned.agent, customer=pinned.customer)
     desk = Desk("root", folder, trust, machine, _now, language=language, host_network=host_network)
     try:
-        if inherited:
+        if listening is None:
             reader, writer = await framing.standard_streams()
             await Conversation(reader, writer, desk, trust).serve()
         else:
-            await _listen(data, owner, desk, trust)
+            await _listen(listening, owner, desk, trust)
     finally:
         desk.close()
 
 
-async def _listen(data: Path, owner: int, desk: Desk, trust: HandedTrust) -> None:
+async def _listen(listening: socket.socket, owner: int, desk: Desk, trust: HandedTrust) -> None:
     places = asyncio.Semaphore(_MOST_CONVERSATIONS)
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -75,19 +108,13 @@ async def _listen(data: Path, owner: int, desk: Desk, trust: HandedTrust) -> Non
         async with places:
             await Conversation(reader, writer, desk, trust).serve()
 
-    path = data / SOCKET
-    path.unlink(missing_ok=True)
-    with socket_address(path) as address:
-        server = await asyncio.start_unix_server(converse, address, limit=MAX_FRAME + 4)
-    path.chmod(0o600)
-    os.chown(path, owner, -1)
+    server = await asyncio.start_unix_server(converse, sock=listening, limit=MAX_FRAME + 4)
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     async with server:
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         await stopped.wait()
-    path.unlink(missing_ok=True)
 
 
 def _peer_uid(connection: socket.socket) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -20,8 +21,30 @@ class Pin(Wire, frozen=True):
     root_sha256: Sha256
 
 
+_STATE = Path("/var/lib/relevo-helper")
+
+
 def helper_folder(data: Path) -> Path:
-    return data / "helper"
+    """Where the helper keeps pin, repository, runs and copies: below ``data`` where only root could swap it.
+
+    Whoever owns a folder on the way can put another in the place of ours while root works in it, whatever
+    the mode of ours is. For an agent that is not root's it is therefore a folder of root's own.
+    """
+    if all(_only_roots(folder) for folder in (data, *data.absolute().parents)):
+        return data / "helper"
+    return _STATE / hashlib.sha256(os.fsencode(data.absolute())).hexdigest()[:32]
+
+
+def _only_roots(folder: Path) -> bool:
+    """Only root can rename what lies in it (sshd's StrictModes asks the same; sticky folders keep names)."""
+    try:
+        status = folder.lstat()
+    except FileNotFoundError:
+        return True
+    if not stat.S_ISDIR(status.st_mode):
+        return False
+    shared = status.st_mode & 0o022 and not status.st_mode & stat.S_ISVTX
+    return status.st_uid == 0 and not shared
 
 
 def write_pin(data: Path, membership: Membership) -> None:
@@ -55,7 +78,7 @@ def read_pin(data: Path) -> Pin:
 
 
 def require_ours(path: Path) -> None:
-    """Nobody but this user can have written it (its folder's owner may move it away, not replace it).
+    """Nobody but this user can have written it.
 
     Raises:
         RelevoError: ``refused``.
