@@ -20,7 +20,7 @@ MAC = re.compile(
     r"|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4})(?![0-9a-f:-]*[0-9a-z])|(?<=enx)[0-9a-f]{12}(?![0-9a-z])",
     _I,
 )
-IPV4 = re.compile(r"(?:(?<![A-Za-z\d.])|(?<=ip))(?:\d{1,3}\.){3}\d{1,3}(?![\w])(?!\.\d)")
+IPV4 = re.compile(r"(?:(?<![A-Za-z\d.])|(?<=ip))(?:\d{1,3}\.){3}\d{1,3}(?![\w+~])(?!\.\d|-\d{1,6}(?![\d.]))")
 IPV4_IN_NAME = re.compile(r"(?<![0-9A-Za-z])ip-\d{1,3}-\d{1,3}-\d{1,3}-\d{1,3}(?![\w])", _I)
 IPV6 = re.compile(
     r"(?<![\w:.-])(?=[0-9a-f:]{0,8}:)[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?![\w:])",
@@ -114,9 +114,17 @@ _USER_RULES: tuple[Rule, ...] = (
         r"(?:user|username|usuario|login)\\*[\"']?:",
         r"\b(?:user|username|usuario|login)\\*[\"']?:[ \t]?\\*[\"']?",
     ),
-    _user(r"\buser \w", r"\buser "),
+    _user(
+        r"(?:for|of|as|new|to|from|by|in|match|unknown|added|adding|deleted|removed|account|locked|unlocked) user ",
+        r"\b(?:for|of|as|new|to|from|by|in|match|unknown|added|adding|deleted|removed|account|locked|unlocked) user ",
+    ),
+    _user(r"i(?:nvalid|llegal) user ", r"\bi(?:nvalid|llegal) user "),
+    _user(
+        r"\buser \S+ (?:logged|from|by|at|failed|has|is|was|already|not|does|did|tried|could|added|in group)",
+        r"(?<![\w-])user (?=\S{1,64} (?:logged|from|by|at|failed|has|is|was|already|not|does|did|tried|could|added|in group)\b)",
+    ),
     _user(_METHOD, rf"\b{_METHOD}(?:invalid user )?"),
-    _user(r"(?:by|su for) \S+(?:\(uid|\s|$)", r"\b(?:by |su for )(?=\S{1,64}(?:\(uid|$))"),
+    _user(r"by \S+\(uid|su for \S+", r"\b(?:by (?=\S{1,64}\(uid)|su for )"),
     _user(r"\bsudo(?:\[\d+\])?: ", r"\bsudo(?:\[\d{1,10}\])?:[ \t]{1,8}(?=\S{1,64} : )"),
     _user(r"\bcron(?:\[\d+\])?: \(", r"\bCRON(?:\[\d{1,10}\])?: \("),
     _user(r"id=\d{1,10}\(", r"\b(?:uid|gid|euid)=\d{1,10}\("),

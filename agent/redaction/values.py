@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from agent.redaction.wordlists import TRIVIAL_VALUES
+from agent.redaction.wordlists import NAME_SERVICES, TRIVIAL_VALUES
 
 _NAMES = (
     "password passwd passwort passphrase passcode kennwort contraseña contrasena contrase\\u00f1a clave secret token "
@@ -83,6 +83,8 @@ def is_secret(match: re.Match[str], value: str) -> bool:
         return False
     name = re.split(r"[\s=:>\"'\\]", match.group(0), maxsplit=1)[0]
     if name in ("PWD", "pwd", "OLDPWD") and bare.startswith("/"):
+        return False
+    if NAME_SERVICES.issuperset(bare.split()):
         return False
     return not (_ABOUT.search(name) and _ABOUT_VALUE.fullmatch(bare))
 

@@ -55,6 +55,7 @@ TRIVIAL_VALUES = _words(
     null none nil true false yes no on off ask prompt required optional enabled disabled unset set empty
     undefined missing invalid incorrect wrong expired failed ok n/a x * ! !! - -- + | > { [ ( [] {} ()
     changed unchanged unlocked locked sufficient requisite amd64 i386 arm64 armhf all any
+    peer trust scram-sha-256 md5 plain basic digest
     """
 )
 """Values that say something about a secret and are none."""
@@ -66,6 +67,14 @@ COMMON_WORDS = _words(
     list group groups shell agent service login password request input output authentication authorized
     database db home directory this that these your your's no yes permission permissions denied error failed
     invalid illegal environment process processes runtime instance accounts level agents interaction friendly
+    limits settings passwords basis uids names
     """
 )
 """Words that follow ``user`` in sentences about users."""
+
+NAME_SERVICES = _words(
+    """
+    files systemd compat ldap sss nis nisplus winbind db dns mymachines myhostname extrausers altfiles
+    """
+)
+"""Values of ``passwd:`` in nsswitch.conf(5)."""

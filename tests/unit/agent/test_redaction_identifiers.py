@@ -181,6 +181,12 @@ def test_paths_of_the_system_stay() -> None:
         "memory 1024 2048 4096 kB; exit status 137; PID 4711",
         "total 123456 blocks, 99% used, 1.5GiB/s",
         "user@1000.service user-1000.slice session-3.scope",
+        "Unpacking alsa-topology-conf (1.2.5.1-2) ... alsa_1.2.5.1-2_all.deb",
+        "initdb --auth-local peer --auth-host scram-sha-256",
+        "passwd:         files systemd",
+        "Adding 'diversion of /usr/share/x to /usr/share/x.tiny by vim-runtime'",
+        "# Set up user limits from /etc/security/limits.conf.",
+        "used to change user passwords. per-user basis",
     ],
 )
 def test_technical_facts_stay_clear_for_everybody(text: str) -> None:
