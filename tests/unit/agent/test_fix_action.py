@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -239,12 +240,16 @@ async def test_a_session_without_the_fix_scope_gets_nothing(room: Room) -> None:
     os.geteuid() != 0 or not Path("/usr/bin/python3").exists(),
     reason="needs root to become somebody else, and a Python that everybody reaches",
 )
-def test_a_step_of_an_ordinary_user_is_confined_without_root(tmp_path: Path) -> None:
+def test_a_step_of_an_ordinary_user_is_confined_without_root() -> None:
     """An own network namespace by way of a user namespace, the same user inside, no privilege to gain."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    copy = tmp_path / "launcher.py"
-    copy.write_bytes(Path(launcher.__file__).read_bytes())
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to other users
+        Path(folder).chmod(0o755)
+        copy = Path(folder) / "launcher.py"
+        copy.write_bytes(Path(launcher.__file__).read_bytes())
+        _confined(copy)
+
+
+def _confined(copy: Path) -> None:
     code = (
         "import os,socket\nprint([n for _, n in socket.if_nameindex()], os.getuid(), os.getgid())\n"
         "status = open('/proc/self/status').read()\n"
