@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
+from broker.memory import keep_buffers
 from broker.relay import Relay, Side
 from protocol.link import MAX_MESSAGE
 
@@ -24,6 +25,7 @@ async def _leg(socket: WebSocket) -> None:
 
 
 if __name__ == "__main__":
+    keep_buffers()
     port, certificate, key = sys.argv[1:]
     uvicorn.run(
         Starlette(routes=[WebSocketRoute("/{side}", _leg)]),

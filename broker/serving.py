@@ -17,6 +17,7 @@ from broker import tls
 from broker.app import make_app
 from broker.config import Config
 from broker.context import Broker
+from broker.memory import keep_buffers
 from broker.running import running
 from protocol.errors import Code, RelevoError
 from protocol.link import MAX_MESSAGE
@@ -37,6 +38,7 @@ def serve(config: Config, announce: Callable[[str], None]) -> None:
     Raises:
         RelevoError: ``conflict`` when the address cannot be listened on; as ``broker.running``.
     """
+    keep_buffers()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(config, announce))
 
