@@ -11,7 +11,7 @@ from broker.context import Broker
 from broker.store.tables import agents
 from protocol.api import Agents, AgentView
 from protocol.errors import Code, RelevoError
-from protocol.organisation import ANY_CUSTOMER
+from protocol.scopes import ANY_CUSTOMER
 from protocol.scopes import Mode
 
 PAGE = 200

@@ -19,6 +19,7 @@ from tuf.api.serialization import DeserializationError
 
 from protocol import ids, layout
 from protocol.api import Publication
+from protocol.desk import Desk
 from protocol.errors import Code, RelevoError
 from protocol.organisation import Organisation, Policy, Revoked, Roster
 from protocol.scopes import Role
@@ -302,6 +303,7 @@ def _organisation(targets: Targets, first_root: bytes, read: Callable[[str], byt
         roster=document(layout.ROSTER, Roster),
         policy=document(layout.POLICY, Policy),
         revoked=document(layout.REVOKED, Revoked),
+        desk=document(layout.DESK, Desk) if layout.DESK in targets.targets else Desk(),
     )
     if organisation.roster.org != ids.org_id(first_root):
         raise RelevoError(Code.IDENTITY_MISMATCH, "the roster names another organisation than the root")

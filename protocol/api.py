@@ -6,13 +6,17 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from protocol.desk import FALLBACK_QUEUE, Language
 from protocol.envelope import Envelope
+from protocol.escalation import Escalation, HandBack
 from protocol.ids import AgentId, ArtifactId, GrantId, OrgId, TicketId
 from protocol.scopes import Clearance, Mode, Role, Scope
-from protocol.tickets import CauseCode, State
+from protocol.tickets import CauseCode, PendingReason, State
 from protocol.wire import Count, Line, Moment, Name, Nonce, Sha256, Size, Text, Wire
 
 Level = Annotated[int, Meta(ge=1, le=3)]
+AnyTier = Annotated[int, Meta(ge=0, le=3)]
+"""0 is self-service."""
 
 
 class Problem(Wire, frozen=True):
@@ -133,6 +137,13 @@ class TicketNew(Wire, frozen=True):
     """Taken from the agent where one is named."""
     impact: Level = 2
     urgency: Level = 2
+    category: Name | None = None
+    language: Language | None = None
+    """None: the customer's."""
+    duplicate_of: TicketId | None = None
+    """It is merged into that ticket at once: kept with its words, cancelled, in no figure."""
+    follow_up_of: TicketId | None = None
+    """A later complaint about a closed ticket."""
 
 
 class TicketView(Wire, frozen=True):
@@ -154,7 +165,41 @@ class TicketView(Wire, frozen=True):
     """Optimistic version: send it back with a change; the loser of a race gets ``stale-version``."""
     resolution: Text | None = None
     cause: CauseCode | None = None
-    resolved_by_tier: Level | None = None
+    resolved_by_tier: AnyTier | None = None
+    resolved: Moment | None = None
+    closed: Moment | None = None
+    article: str | None = None
+    no_article_reason: str | None = None
+    hand_back: HandBack | None = None
+    reopen_count: Count = 0
+    category: Name | None = None
+    queue: Name = FALLBACK_QUEUE
+    language: Language = "en"
+    channel: str = "technician"
+    """``technician``, ``agent``, ``monitor`` or the name of an outside system."""
+    priority_reason: str | None = None
+    """Why the priority is not what the customer's matrix says."""
+    pending_reason: PendingReason | None = None
+    resume_at: Moment | None = None
+    follow_up_of: TicketId | None = None
+    merged_into: TicketId | None = None
+
+
+class Duplicate(Wire, frozen=True):
+    """A ticket that may be about the same."""
+
+    ticket: TicketId
+    title: Line
+    state: State
+    percent: Annotated[int, Meta(ge=0, le=100)]
+    words: tuple[str, ...]
+    """Why: the words that both have."""
+
+
+class TicketCreated(TicketView, frozen=True):
+    """The new ticket, and others that it may repeat."""
+
+    duplicates: tuple[Duplicate, ...] = ()
 
 
 class Tickets(Wire, frozen=True):
@@ -172,6 +217,8 @@ class TicketEvent(Wire, frozen=True):
     public: bool
     """True when the requester sees it."""
     log_index: Count | None = None
+    withheld: Clearance | None = None
+    """The text is left out: it needs this clearance."""
 
 
 class TicketDetail(Wire, frozen=True):
@@ -179,6 +226,35 @@ class TicketDetail(Wire, frozen=True):
     timeline: tuple[TicketEvent, ...]
     sessions: tuple[SessionView, ...]
     artifacts: tuple[ArtifactView, ...]
+    escalations: tuple[Escalation, ...] = ()
+    looking: tuple[Looker, ...] = ()
+    """Who else has the ticket in front of them now."""
+    rating: RatingView | None = None
+    invitations: tuple[InvitationView, ...] = ()
+
+
+class Looker(Wire, frozen=True):
+    technician: Name
+    name: Line
+    since: Moment
+
+
+class RatingView(Wire, frozen=True):
+    """The question put to the user at the first Resolved, and the answer once there is one."""
+
+    asked: Moment
+    score: Annotated[int, Meta(ge=1, le=5)] | None = None
+    text: str = ""
+    answered: Moment | None = None
+
+
+class InvitationView(Wire, frozen=True):
+    invitation: GrantId
+    expert: Name
+    by: Name
+    scopes: tuple[Scope, ...]
+    until: Moment
+    ended: Moment | None = None
 
 
 class TicketMove(Wire, frozen=True):
@@ -192,6 +268,8 @@ class TicketText(Wire, frozen=True):
     """Body of ``POST /v1/tickets/{id}/notes`` (internal) and ``/replies`` (the user sees it)."""
 
     text: Annotated[str, Meta(min_length=1, max_length=20_000)]
+    clearance: Clearance | None = None
+    """Of a note: who may read it. None: the writer's own; a reply is for the user, hence R1."""
 
 
 class TicketResolve(Wire, frozen=True):
@@ -199,6 +277,8 @@ class TicketResolve(Wire, frozen=True):
     cause: CauseCode = CauseCode.UNKNOWN
     article: Annotated[str, Meta(max_length=100)] | None = None
     no_article_reason: Annotated[str, Meta(max_length=500)] | None = None
+    hand_back: HandBack | None = None
+    """Needed where tier 3 resolves."""
     version: Count | None = None
 
 

@@ -170,6 +170,8 @@ class HelpRequest(Document, frozen=True):
     urgency: Annotated[int, Meta(ge=1, le=3)]
     language: Annotated[str, Meta(pattern=r"^(en|es)$")]
     at: Moment
+    follow_up_of: TicketId | None = None
+    """A closed ticket of the same machine that this is about again."""
 
 
 class UserReply(Document, frozen=True):
@@ -183,6 +185,55 @@ class UserReply(Document, frozen=True):
     ticket: TicketId
     text: Text
     at: Moment
+
+
+class UserMove(Document, frozen=True):
+    """``relevo-agent solved|reopen|close|cancel``: what the user says becomes of their own ticket."""
+
+    KIND: ClassVar[str] = "relevo.user-move.v1"
+
+    version: Version
+    agent: AgentId
+    nonce: Nonce
+    ticket: TicketId
+    move: Annotated[str, Meta(pattern=r"^(resolve|reopen|close|cancel)$")]
+    text: Text
+    at: Moment
+
+
+class UserRating(Document, frozen=True):
+    """``relevo-agent rate``: the user's answer to the one question asked when a ticket is resolved."""
+
+    KIND: ClassVar[str] = "relevo.user-rating.v1"
+
+    version: Version
+    agent: AgentId
+    nonce: Nonce
+    ticket: TicketId
+    score: Annotated[int, Meta(ge=1, le=5)]
+    text: Annotated[str, Meta(max_length=4_000)]
+    at: Moment
+
+
+class Invitation(Document, frozen=True):
+    """The assignee invites an outside expert to look at one ticket (``protocol.invitations``)."""
+
+    KIND: ClassVar[str] = "relevo.invitation.v1"
+
+    version: Version
+    org: OrgId
+    invitation: GrantId
+    """128 random bits; may be listed among the revoked grants."""
+    ticket: TicketId
+    customer: Name
+    agent: AgentId
+    expert: Name
+    scopes: Scopes
+    reason: Reason
+    by: Name
+    by_key: PublicKeyText
+    issued: Moment
+    until: Moment
 
 
 class ArtifactManifest(Document, frozen=True):

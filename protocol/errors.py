@@ -78,6 +78,14 @@ class Code(enum.StrEnum):
     CANNOT_RECORD = "cannot-record"
     INTERRUPTED = "interrupted"
     NOT_APPLICABLE = "not-applicable"
+    DIAGNOSIS_MISSING = "diagnosis-missing"
+    KNOWLEDGE_NOT_SEARCHED = "knowledge-not-searched"
+    TIER_SKIPPED = "tier-skipped"
+    ARTICLE_MISSING = "article-missing"
+    VERIFICATION_MISSING = "verification-missing"
+    HAND_BACK_MISSING = "hand-back-missing"
+    REASON_MISSING = "reason-missing"
+    WINDOW_OVER = "window-over"
     FIX_FAILED = "fix-failed"
     UNDO_FAILED = "undo-failed"
 
@@ -136,6 +144,14 @@ MEANING: dict[Code, _Meaning] = {
     Code.CANNOT_RECORD: _Meaning(Exit.CONFLICT, 507),
     Code.INTERRUPTED: _Meaning(Exit.CONFLICT, 409),
     Code.NOT_APPLICABLE: _Meaning(Exit.CONFLICT, 409),
+    Code.DIAGNOSIS_MISSING: _Meaning(Exit.CONFLICT, 409),
+    Code.KNOWLEDGE_NOT_SEARCHED: _Meaning(Exit.CONFLICT, 409),
+    Code.TIER_SKIPPED: _Meaning(Exit.CONFLICT, 409),
+    Code.ARTICLE_MISSING: _Meaning(Exit.CONFLICT, 409),
+    Code.VERIFICATION_MISSING: _Meaning(Exit.CONFLICT, 409),
+    Code.HAND_BACK_MISSING: _Meaning(Exit.CONFLICT, 409),
+    Code.REASON_MISSING: _Meaning(Exit.CONFLICT, 409),
+    Code.WINDOW_OVER: _Meaning(Exit.CONFLICT, 409),
     Code.FIX_FAILED: _Meaning(Exit.FIX_FAILED, 422),
     Code.UNDO_FAILED: _Meaning(Exit.UNDO_FAILED, 422),
 }

@@ -21,6 +21,8 @@ from protocol.wire import Name, Sha256, Size, Wire
 ROSTER = "roster.json"
 POLICY = "policy.json"
 REVOKED = "revoked.json"
+DESK = "desk.json"
+"""How the help desk works (``protocol.desk``); optional, and read by the broker alone."""
 
 TIMESTAMP_LIFE = timedelta(minutes=30)
 """From signing to expiry: a timestamp's expiry minus this is when the broker last vouched."""

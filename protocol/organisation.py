@@ -10,14 +10,23 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from protocol.desk import Desk
 from protocol.errors import Code, RelevoError
 from protocol.ids import AgentId, GrantId, OrgId
-from protocol.scopes import CLEARANCE_ORDER, RISK_ORDER, Clearance, Floor, Risk, Role, Scope, Tier
+from protocol.scopes import (
+    ANY_CUSTOMER,
+    CLEARANCE_ORDER,
+    RISK_ORDER,
+    Clearance,
+    CustomerRef,
+    Floor,
+    Risk,
+    Role,
+    Scope,
+    Tier,
+)
 from protocol.sshkeys import PublicKey
 from protocol.wire import Line, Name, Sha256, Wire
-
-ANY_CUSTOMER = "*"
-CustomerRef = Annotated[str, Meta(pattern=r"^(\*|[a-z0-9][a-z0-9._-]{0,63})$")]
 
 
 class CustomerTier(Wire, frozen=True):
@@ -129,6 +138,8 @@ class Organisation(Wire, frozen=True):
     roster: Roster
     policy: Policy
     revoked: Revoked
+    desk: Desk = Desk()
+    """How the help desk works; only the broker reads it."""
 
 
 DEFAULT_POLICY = Policy(

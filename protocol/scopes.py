@@ -59,9 +59,14 @@ class Role(enum.StrEnum):
     APPROVER = "approver"
     AUDITOR = "auditor"
     ADMIN = "admin"
+    EXPERT = "expert"
+    """An outside expert: has no tier anywhere, and helps on single tickets by signed invitation."""
 
 
 Tier = Annotated[int, Meta(ge=1, le=3)]
+ANY_CUSTOMER = "*"
+CustomerRef = Annotated[str, Meta(pattern=r"^(\*|[a-z0-9][a-z0-9._-]{0,63})$")]
+"""A customer, or ``*`` for every customer that is not listed."""
 RISK_ORDER = tuple(Risk)
 CLEARANCE_ORDER = tuple(Clearance)
 

@@ -24,18 +24,24 @@ class Party(enum.StrEnum):
     USER = "user"
     TECHNICIAN = "technician"
     RULE = "rule"
+    """A routing rule, or an event elsewhere that the ticket waited for."""
     TIMER = "timer"
+    MONITOR = "monitor"
+    """A check that found something by itself; it opens tickets and does nothing else."""
 
 
 class Move(enum.StrEnum):
     """Transitions by name."""
 
     CREATE = "create"
+    ASSIGN = "assign"
     TAKE = "take"
     START = "start"
+    ACCEPT = "accept"
     PEND = "pend"
     RESUME = "resume"
     ESCALATE = "escalate"
+    RETURN = "return"
     RESOLVE = "resolve"
     REOPEN = "reopen"
     CLOSE = "close"
@@ -49,6 +55,25 @@ class PendingReason(enum.StrEnum):
     AWAITING_VENDOR = "awaiting_vendor"
     AWAITING_CHANGE = "awaiting_change"
     SCHEDULED = "scheduled"
+
+
+class Happening(enum.StrEnum):
+    """What a pending ticket may wait for besides a time."""
+
+    USER_REPLY = "user-reply"
+    CONSENT = "consent"
+    APPROVAL = "approval"
+
+
+RESUMED_BY: dict[PendingReason, Happening] = {
+    PendingReason.AWAITING_USER: Happening.USER_REPLY,
+    PendingReason.AWAITING_CONSENT: Happening.CONSENT,
+    PendingReason.AWAITING_APPROVAL: Happening.APPROVAL,
+}
+"""A reason that is not listed needs ``resume_at``."""
+SLA_PAUSING = frozenset(
+    {PendingReason.AWAITING_USER, PendingReason.AWAITING_CONSENT, PendingReason.SCHEDULED}
+)
 
 
 class CauseCode(enum.StrEnum):
@@ -68,6 +93,12 @@ class CauseCode(enum.StrEnum):
 OPEN_STATES = frozenset({State.NEW, State.ASSIGNED, State.IN_PROGRESS, State.PENDING})
 SESSION_STATES = frozenset({State.ASSIGNED, State.IN_PROGRESS, State.PENDING})
 """States in which a session may be asked for: somebody is responsible."""
+FINAL_STATES = frozenset({State.CLOSED, State.CANCELLED})
+"""Nothing changes any more; a later complaint is a new ticket with ``follow_up_of``."""
+CREATORS = frozenset({Party.USER, Party.TECHNICIAN, Party.MONITOR})
+SELF_SERVICE_TIER = 0
+"""``resolved_by_tier`` of what the user solved without a technician."""
+TOP_TIER = 3
 
 
 class Rule(NamedTuple):
@@ -79,13 +110,13 @@ class Rule(NamedTuple):
 _PEOPLE = frozenset({Party.USER, Party.TECHNICIAN})
 _TECHNICIAN = frozenset({Party.TECHNICIAN})
 
+_UNFINISHED = frozenset({State.NEW, State.ASSIGNED, State.IN_PROGRESS})
+
 RULES: dict[Move, Rule] = {
-    Move.TAKE: Rule(
-        frozenset({State.NEW, State.ASSIGNED, State.IN_PROGRESS}),
-        State.ASSIGNED,
-        frozenset({Party.TECHNICIAN, Party.RULE}),
-    ),
+    Move.ASSIGN: Rule(_UNFINISHED, State.ASSIGNED, frozenset({Party.TECHNICIAN, Party.RULE})),
+    Move.TAKE: Rule(_UNFINISHED, State.ASSIGNED, _TECHNICIAN),
     Move.START: Rule(frozenset({State.ASSIGNED}), State.IN_PROGRESS, _TECHNICIAN),
+    Move.ACCEPT: Rule(frozenset({State.ASSIGNED}), State.IN_PROGRESS, _TECHNICIAN),
     Move.PEND: Rule(frozenset({State.IN_PROGRESS}), State.PENDING, _TECHNICIAN),
     Move.RESUME: Rule(
         frozenset({State.PENDING}),
@@ -93,6 +124,7 @@ RULES: dict[Move, Rule] = {
         frozenset({Party.USER, Party.TECHNICIAN, Party.RULE, Party.TIMER}),
     ),
     Move.ESCALATE: Rule(frozenset({State.IN_PROGRESS, State.ASSIGNED}), State.ASSIGNED, _TECHNICIAN),
+    Move.RETURN: Rule(frozenset({State.IN_PROGRESS, State.ASSIGNED}), State.ASSIGNED, _TECHNICIAN),
     Move.RESOLVE: Rule(frozenset({State.IN_PROGRESS, State.PENDING}), State.RESOLVED, _PEOPLE),
     Move.REOPEN: Rule(frozenset({State.RESOLVED}), State.IN_PROGRESS, _PEOPLE),
     Move.CLOSE: Rule(
@@ -117,7 +149,13 @@ def next_state(state: State, move: Move, party: Party) -> State:
 
 
 def priority(impact: int, urgency: int) -> int:
-    """P1 critical .. P5 planning, from impact and urgency (each 1 high .. 3 low)."""
+    """P1 critical .. P5 planning, from impact and urgency (each 1 high .. 3 low).
+
+    The customer's own matrix is ``protocol.desk.CustomerDesk.priority_of``; this is the one by default.
+
+    Raises:
+        RelevoError: ``usage`` for a level that is none.
+    """
     if impact not in (1, 2, 3) or urgency not in (1, 2, 3):
         raise RelevoError(Code.USAGE, f"impact {impact}, urgency {urgency}")
     return impact + urgency - 1

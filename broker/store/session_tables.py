@@ -38,13 +38,14 @@ sessions = Table(
     Column("why_ended", String(32)),
     Column("refusal", String(40)),
     Column("ended", Instant),
+    Column("invitation", LargeBinary),
     Index("ix_sessions_ticket", "ticket", "requested"),
     Index("ix_sessions_agent", "agent", "state"),
     Index("ix_sessions_technician", "technician", "requested"),
     Index("ix_sessions_state", "state"),
 )
 """``grant_id`` is used once and for ever. ``envelope``: the grant with both signatures (DSSE JSON);
-``consent``: the agent's; ``refusal``: the agent's error code. After consent ``scopes`` and ``ends``
+``consent``: the agent's; ``invitation``: what an outside expert came with; ``refusal``: the agent's error code. After consent ``scopes`` and ``ends``
 are what was granted."""
 
 relay_legs = Table(

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+)
 
 from broker.store.tables import BigId, Instant, metadata
 
@@ -37,12 +48,28 @@ tickets = Table(
     Column("article", String(100)),
     Column("no_article_reason", Text),
     Column("reopen_count", Integer, nullable=False, default=0, server_default="0"),
+    Column("priority", Integer, nullable=False),
+    Column("priority_reason", Text),
+    Column("category", String(64)),
+    Column("queue", String(64), nullable=False),
+    Column("language", String(2), nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("pending_reason", String(32)),
+    Column("resume_at", Instant),
+    Column("resolved", Instant),
+    Column("closed", Instant),
+    Column("hand_back", LargeBinary),
+    Column("follow_up_of", BigInteger, ForeignKey("tickets.number")),
+    Column("merged_into", BigInteger, ForeignKey("tickets.number")),
     Index("ix_tickets_customer", "customer", "number"),
     Index("ix_tickets_state", "state", "number"),
     Index("ix_tickets_assignee", "assignee", "number"),
     Index("ix_tickets_agent", "agent", "number"),
+    Index("ix_tickets_queue", "queue", "state", "number"),
+    Index("ix_tickets_requester", "requester", "number"),
 )
-"""``T-`` and ``number`` is the ticket's id. ``version`` counts its changes."""
+"""``T-`` and ``number`` is the ticket's id. ``version`` counts its changes. ``priority_reason``: why it is
+not what the customer's matrix says; ``hand_back``: ``protocol.escalation.HandBack`` as JSON."""
 
 ticket_events = Table(
     "ticket_events",
@@ -56,9 +83,19 @@ ticket_events = Table(
     Column("public", Boolean, nullable=False),
     Column("from_state", String(16)),
     Column("to_state", String(16), nullable=False),
+    Column("party", String(16), nullable=False),
+    Column("reason", String(32)),
+    Column("tier", Integer, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("assignee", String(64)),
+    Column("queue", String(64), nullable=False),
+    Column("clearance", String(2), nullable=False),
     Index("ix_ticket_events_ticket", "ticket", "log_index"),
+    Index("ix_ticket_events_at", "at"),
 )
-"""Never updated, never deleted. ``log_index``: the audit record written in the same transaction."""
+"""Never updated, never deleted; clocks and figures are functions of these rows. ``log_index``: the audit
+record written in the same transaction. ``tier``, ``priority``, ``assignee``, ``queue``: after the event;
+``reason``: the pending reason, reason code or cause; ``clearance``: who may read ``text``."""
 
 user_messages = Table(
     "user_messages",

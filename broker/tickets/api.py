@@ -27,10 +27,12 @@ from broker.store.session_tables import sessions
 from broker.store.tables import agents
 from broker.store.ticket_tables import tickets
 from broker.tickets import rows
+from broker.tickets.creation import Origin, open_ticket
 from broker.tickets.events import Doer, Event, move, write
 from broker.tickets.rows import Changes
 from broker.tickets.timeline import timeline
 from protocol.api import (
+    TicketCreated,
     TicketDetail,
     TicketMove,
     TicketNew,
@@ -43,7 +45,6 @@ from protocol.audit import Action
 from protocol.errors import Code, RelevoError
 from protocol.link import EndReason
 from protocol.tickets import OPEN_STATES, Move, Party, State
-from protocol.wire import facts
 
 PAGE = 50
 MAX_PAGE = 500
@@ -54,7 +55,7 @@ def doer_of(caller: Caller) -> Doer:
     return Doer(caller.actor, caller.person.name, Party.TECHNICIAN)
 
 
-async def create_ticket(broker: Broker, call: Call) -> TicketView:
+async def create_ticket(broker: Broker, call: Call) -> TicketCreated:
     """``POST /v1/tickets`` by a technician, about a machine or only for a customer.
 
     Raises:
@@ -65,17 +66,13 @@ async def create_ticket(broker: Broker, call: Call) -> TicketView:
     org = broker.organisation.require()
     require_technician(who.person)
 
-    def unit(tx: Tx) -> TicketView:
+    def unit(tx: Tx) -> TicketCreated:
         customer = _customer_of(tx.conn, new, who)
         call.about.customer = customer
         org.roster.customer(customer)
         may_create(who.person, customer)
-        now = broker.clock()
-        ticket = rows.add(tx.conn, new, customer=customer, requester=who.person.name, now=now)
-        stated = facts(title=new.title, impact=new.impact, urgency=new.urgency, channel="technician")
-        event = Event(Action.TICKET_CREATED, "ticket.create", new.description, True, stated)
-        write(tx, ticket, None, event, doer_of(who), now)
-        return ticket
+        origin = Origin(customer, who.person.name, "technician", doer_of(who))
+        return open_ticket(broker, tx, new, origin)
 
     return await broker.store.write(unit)
 

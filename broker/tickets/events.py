@@ -12,7 +12,8 @@ from broker.store.engine import Tx
 from broker.store.ticket_tables import ticket_events
 from broker.tickets.rows import Changes, change, number_of
 from protocol.api import TicketView
-from protocol.audit import Action, Actor, AuditRecord
+from protocol.audit import Action, Actor, ActorKind, AuditRecord
+from protocol.scopes import Clearance
 from protocol.tickets import Move, Party, State, next_state
 from protocol.wire import Fact, facts
 
@@ -26,6 +27,11 @@ class Doer:
     party: Party
 
 
+_BROKER = Actor(kind=ActorKind.BROKER, id="broker")
+RULES = Doer(_BROKER, "rules", Party.RULE)
+TIMER = Doer(_BROKER, "timer", Party.TIMER)
+
+
 @dataclass(frozen=True)
 class Event:
     """One line of a ticket's history, before it has its place in the log."""
@@ -36,6 +42,10 @@ class Event:
     public: bool = False
     facts: tuple[Fact, ...] = ()
     evidence: tuple[bytes, ...] = ()
+    reason: str | None = None
+    """The pending reason, reason code or cause: what clocks and figures go by."""
+    clearance: Clearance = Clearance.R1
+    """Who may read ``text``."""
 
 
 def write(
@@ -71,9 +81,28 @@ def write(
             public=event.public,
             from_state=came_from.value if came_from else None,
             to_state=ticket.state.value,
+            party=doer.party.value,
+            reason=event.reason,
+            tier=ticket.tier,
+            priority=ticket.priority,
+            assignee=ticket.assignee,
+            queue=ticket.queue,
+            clearance=event.clearance.value,
         )
     )
     return index
+
+
+@dataclass(frozen=True)
+class Told:
+    """What goes with a transition, for people and for the record."""
+
+    text: str = ""
+    public: bool = True
+    reason: str | None = None
+    clearance: Clearance = Clearance.R1
+    facts: tuple[Fact, ...] = ()
+    evidence: tuple[bytes, ...] = ()
 
 
 def move(
@@ -85,13 +114,20 @@ def move(
     *,
     changes: Changes | None = None,
     text: str = "",
-    public: bool = True,
+    told: Told | None = None,
 ) -> TicketView:
-    """Take the ticket through one transition.
+    """Take the ticket through one transition, as far as the table goes; guards are the caller's.
 
     Raises:
         RelevoError: ``invalid-transition``, ``refused`` for this party, ``stale-version``.
     """
+    return moved(tx, before, how, doer, now, changes=changes, told=told or Told(text))[0]
+
+
+def moved(
+    tx: Tx, before: TicketView, how: Move, doer: Doer, now: datetime, *, changes: Changes | None, told: Told
+) -> tuple[TicketView, int]:
+    """``move``, and the index of its record in the log."""
     state = next_state(before.state, how, doer.party)
     after = change(tx.conn, before, state, changes or Changes(), now)
     stated = facts(
@@ -103,7 +139,16 @@ def move(
         version=after.version,
         cause=changes.cause if changes else None,
         article=changes.article if changes else None,
+        reason=told.reason,
     )
-    event = Event(Action.TICKET_CHANGED, f"ticket.{how.value}", text, public, stated)
-    write(tx, after, before.state, event, doer, now)
-    return after
+    event = Event(
+        Action.TICKET_CHANGED,
+        f"ticket.{how.value}",
+        told.text,
+        told.public,
+        (*stated, *told.facts),
+        told.evidence,
+        told.reason,
+        told.clearance,
+    )
+    return after, write(tx, after, before.state, event, doer, now)

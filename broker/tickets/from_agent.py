@@ -12,6 +12,7 @@ from broker.store.engine import Tx
 from broker.store.tables import agents
 from broker.store.ticket_tables import ticket_events, tickets, user_messages
 from broker.tickets import rows
+from broker.tickets.creation import Origin, open_ticket
 from broker.tickets.events import Doer, Event, move, write
 from protocol.api import TicketNew, TicketView
 from protocol.audit import Action, Actor, ActorKind
@@ -61,7 +62,12 @@ async def ask(broker: Broker, control: Link, envelope: Envelope) -> str:
     if request.agent != control.agent:
         raise RelevoError(Code.IDENTITY_MISMATCH, "a help request of another machine")
     new = TicketNew(
-        title=title_of(request.text), description=request.text, agent=control.agent, urgency=request.urgency
+        title=title_of(request.text),
+        description=request.text,
+        agent=control.agent,
+        urgency=request.urgency,
+        language=request.language,
+        follow_up_of=request.follow_up_of,
     )
 
     def unit(tx: Tx) -> str:
@@ -70,18 +76,15 @@ async def ask(broker: Broker, control: Link, envelope: Envelope) -> str:
             return rows.id_of(known)
         if rows.open_count(tx.conn, control.agent, MAX_OPEN) >= MAX_OPEN:
             raise RelevoError(Code.RATE_LIMITED, f"{MAX_OPEN} open tickets of one machine")
-        now, doer = broker.clock(), _user(tx.conn, control)
-        ticket = rows.add(tx.conn, new, customer=control.customer, requester=doer.name, now=now)
-        _remember(tx.conn, control.agent, request.nonce, ticket.ticket)
-        event = Event(
-            Action.TICKET_CREATED,
-            "ticket.create",
-            request.text,
-            True,
-            facts(title=new.title, urgency=new.urgency, language=request.language, channel="agent"),
-            (to_json(envelope),),
+        doer = _user(tx.conn, control)
+        if request.follow_up_of is not None:
+            _own(tx.conn, control.agent, request.follow_up_of, open_only=False)
+        evidence = (to_json(envelope),)
+        origin = Origin(
+            control.customer, doer.name, "agent", doer, facts(language=request.language), evidence
         )
-        write(tx, ticket, None, event, doer, now)
+        ticket = open_ticket(broker, tx, new, origin)
+        _remember(tx.conn, control.agent, request.nonce, ticket.ticket)
         return ticket.ticket
 
     return await broker.store.write(unit)
@@ -158,11 +161,11 @@ def _user(conn: Connection, control: Link) -> Doer:
     return Doer(Actor(kind=ActorKind.USER, id=control.agent), hostname or control.agent, Party.USER)
 
 
-def _own(conn: Connection, agent: str, ticket: str) -> TicketView:
+def _own(conn: Connection, agent: str, ticket: str, *, open_only: bool = True) -> TicketView:
     found = rows.find(conn, ticket)
     if found is None or found.agent != agent:
         raise RelevoError(Code.NOT_FOUND, ticket)
-    if found.state in (State.CLOSED, State.CANCELLED):
+    if open_only and found.state in (State.CLOSED, State.CANCELLED):
         raise RelevoError(Code.TICKET_CLOSED, ticket)
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,8 +12,11 @@ from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 
 from broker.store.ticket_tables import counters, tickets
 from protocol.api import TicketNew, TicketView
+from protocol.desk import FALLBACK_QUEUE
 from protocol.errors import Code, RelevoError
-from protocol.tickets import OPEN_STATES, CauseCode, State, priority
+from protocol.escalation import HandBack
+from protocol.tickets import OPEN_STATES, CauseCode, PendingReason, State
+from protocol.wire import from_json, to_json
 
 FIRST_TIER = 1
 _ID = re.compile(r"T-([1-9][0-9]{0,11})")
@@ -43,13 +47,28 @@ def view(row: Row[Any]) -> TicketView:
         assignee=row.assignee,
         impact=row.impact,
         urgency=row.urgency,
-        priority=priority(row.impact, row.urgency),
+        priority=row.priority,
         created=row.created,
         updated=row.updated,
         version=row.version,
         resolution=row.resolution,
         cause=CauseCode(row.cause) if row.cause else None,
         resolved_by_tier=row.resolved_by_tier,
+        resolved=row.resolved,
+        closed=row.closed,
+        article=row.article,
+        no_article_reason=row.no_article_reason,
+        hand_back=from_json(row.hand_back, HandBack) if row.hand_back else None,
+        reopen_count=row.reopen_count,
+        category=row.category,
+        queue=row.queue,
+        language=row.language,
+        channel=row.channel,
+        priority_reason=row.priority_reason,
+        pending_reason=PendingReason(row.pending_reason) if row.pending_reason else None,
+        resume_at=row.resume_at,
+        follow_up_of=id_of(row.follow_up_of) if row.follow_up_of else None,
+        merged_into=id_of(row.merged_into) if row.merged_into else None,
     )
 
 
@@ -66,7 +85,18 @@ def load(conn: Connection, ticket: str) -> TicketView:
     return found
 
 
-def add(conn: Connection, new: TicketNew, *, customer: str, requester: str, now: datetime) -> TicketView:
+class Placed(NamedTuple):
+    """What a new ticket has besides the words of whoever opens it."""
+
+    customer: str
+    requester: str
+    priority: int
+    language: str
+    channel: str
+    queue: str = FALLBACK_QUEUE
+
+
+def add(conn: Connection, new: TicketNew, placed: Placed, now: datetime) -> TicketView:
     """A new row with the next number; the caller writes its event in the same transaction."""
     number = _next_number(conn)
     conn.execute(
@@ -75,12 +105,18 @@ def add(conn: Connection, new: TicketNew, *, customer: str, requester: str, now:
             title=new.title,
             description=new.description,
             state=State.NEW.value,
-            customer=customer,
+            customer=placed.customer,
             agent=new.agent,
-            requester=requester,
+            requester=placed.requester,
             tier=FIRST_TIER,
             impact=new.impact,
             urgency=new.urgency,
+            priority=placed.priority,
+            category=new.category,
+            queue=placed.queue,
+            language=placed.language,
+            channel=placed.channel,
+            follow_up_of=number_of(new.follow_up_of) if new.follow_up_of else None,
             created=now,
             updated=now,
             version=1,
@@ -89,17 +125,54 @@ def add(conn: Connection, new: TicketNew, *, customer: str, requester: str, now:
     return load(conn, id_of(number))
 
 
+class Unset(enum.Enum):
+    """``Changes`` in which a column is emptied, as opposed to left as it is."""
+
+    UNSET = "unset"
+
+
+UNSET = Unset.UNSET
+
+
 class Changes(NamedTuple):
-    """What a transition sets besides the state; None leaves a column as it is."""
+    """What an event sets besides the state. None leaves a column as it is, ``UNSET`` empties it."""
 
     tier: int | None = None
-    assignee: str | None = None
+    assignee: str | Unset | None = None
+    queue: str | None = None
+    impact: int | None = None
+    urgency: int | None = None
+    priority: int | None = None
+    priority_reason: str | Unset | None = None
+    category: str | None = None
+    language: str | None = None
+    pending_reason: str | Unset | None = None
+    resume_at: datetime | Unset | None = None
     resolution: str | None = None
     cause: str | None = None
     resolved_by_tier: int | None = None
-    article: str | None = None
-    no_article_reason: str | None = None
+    resolved: datetime | Unset | None = None
+    closed: datetime | None = None
+    article: str | Unset | None = None
+    no_article_reason: str | Unset | None = None
+    hand_back: HandBack | Unset | None = None
+    merged_into: str | None = None
     reopened: bool = False
+
+    def values(self) -> dict[str, Any]:
+        """Columns and what they become."""
+        found = {
+            name: None if value is UNSET else value
+            for name, value in self._asdict().items()
+            if value is not None and name != "reopened"
+        }
+        if isinstance(self.hand_back, HandBack):
+            found["hand_back"] = to_json(self.hand_back)
+        if self.merged_into is not None:
+            found["merged_into"] = number_of(self.merged_into)
+        if self.reopened:
+            found["reopen_count"] = tickets.c.reopen_count + 1
+        return found
 
 
 def change(conn: Connection, before: TicketView, state: State, changes: Changes, now: datetime) -> TicketView:
@@ -108,13 +181,10 @@ def change(conn: Connection, before: TicketView, state: State, changes: Changes,
     Raises:
         RelevoError: ``stale-version`` if the row is no longer what ``before`` says.
     """
-    values: dict[str, Any] = {k: v for k, v in changes._asdict().items() if v is not None and k != "reopened"}
-    if changes.reopened:
-        values["reopen_count"] = tickets.c.reopen_count + 1
     done = conn.execute(
         update(tickets)
         .where(tickets.c.number == number_of(before.ticket), tickets.c.version == before.version)
-        .values(state=state.value, updated=now, version=before.version + 1, **values)
+        .values(state=state.value, updated=now, version=before.version + 1, **changes.values())
     )
     if done.rowcount != 1:
         raise RelevoError(Code.STALE_VERSION, before.ticket)

@@ -192,6 +192,61 @@ TABLE: Table = {
         "Eso no se aplica a este equipo: {detail}",
     ),
     "not-applicable.do": ("Choose something else.", "Elija otra cosa."),
+    "diagnosis-missing": (
+        "No diagnosis was run on this ticket.",
+        "En este tique no se ha hecho ningún diagnóstico.",
+    ),
+    "diagnosis-missing.do": (
+        "Run `relevo diagnose`, or say why there is none with --no-diagnostics.",
+        "Ejecute `relevo diagnose`, o diga por qué no lo hay con --no-diagnostics.",
+    ),
+    "knowledge-not-searched": (
+        "Nobody searched the knowledge base for this ticket.",
+        "Nadie ha buscado este tique en la base de conocimiento.",
+    ),
+    "knowledge-not-searched.do": (
+        "Search it first, then pass the ticket on.",
+        "Busque primero y después pase el tique.",
+    ),
+    "tier-skipped": (
+        "Only a P1 ticket goes from L1 straight to L3.",
+        "Solo un tique P1 pasa directamente de L1 a L3.",
+    ),
+    "tier-skipped.do": (
+        "Pass it to L2, or say why not with --skip-reason.",
+        "Páselo a L2, o diga por qué no con --skip-reason.",
+    ),
+    "article-missing": (
+        "A resolution names the article that helped, or why there is none.",
+        "Una solución nombra el artículo que ayudó, o dice por qué no lo hay.",
+    ),
+    "article-missing.do": (
+        "Give --article ARTICLE or --no-article REASON.",
+        "Indique --article ARTÍCULO o --no-article MOTIVO.",
+    ),
+    "verification-missing": (
+        "A fix ran and its verification is not on the ticket yet.",
+        "Se ha ejecutado una reparación y su comprobación aún no consta en el tique.",
+    ),
+    "verification-missing.do": (
+        "Let the machine finish or undo it: `relevo fix` shows the run.",
+        "Deje que el equipo la termine o deshágala: `relevo fix` muestra la ejecución.",
+    ),
+    "hand-back-missing": (
+        "What L3 resolves goes back to L1 and L2.",
+        "Lo que resuelve L3 vuelve a L1 y L2.",
+    ),
+    "hand-back-missing.do": (
+        "Give --hand-back known_error, article_and_fix or not_repeatable with what each needs (see --help).",
+        "Indique --hand-back known_error, article_and_fix o not_repeatable con lo que cada uno pide (vea --help).",
+    ),
+    "reason-missing": ("That needs a reason.", "Para eso hace falta un motivo."),
+    "reason-missing.do": ("Give it with --reason.", "Indíquelo con --reason."),
+    "window-over": ("The time for that is over.", "El plazo para eso ha terminado."),
+    "window-over.do": (
+        "Open a new ticket that follows this one: --follow-up-of.",
+        "Abra un tique nuevo que siga a este: --follow-up-of.",
+    ),
     "fix-failed": (
         "The fix ran but did not help: {detail}",
         "La reparación se ejecutó pero no sirvió: {detail}",

@@ -9,8 +9,8 @@ from typing import TypeVar
 import msgspec
 
 from protocol.errors import Code, RelevoError
-from protocol.organisation import ANY_CUSTOMER, Customer, CustomerTier, Technician
-from protocol.scopes import Role
+from protocol.organisation import Customer, CustomerTier, Technician
+from protocol.scopes import ANY_CUSTOMER, Role
 from protocol.sshkeys import ED25519, PublicKey
 from protocol.wire import Wire, from_json, to_json
 from technician.org import keys

@@ -32,6 +32,13 @@ def upgrade() -> None:
     _sessions()
     _artifacts()
     _relay_legs()
+    _escalations()
+    _ratings()
+    _timers()
+    _invitations()
+    _notices()
+    _sla_due()
+    _sla_notices()
 
 
 def _agents() -> None:
@@ -160,12 +167,29 @@ def _tickets() -> None:
         sa.Column("article", sa.String(length=100), nullable=True),
         sa.Column("no_article_reason", sa.Text(), nullable=True),
         sa.Column("reopen_count", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("priority_reason", sa.Text(), nullable=True),
+        sa.Column("category", sa.String(length=64), nullable=True),
+        sa.Column("queue", sa.String(length=64), nullable=False),
+        sa.Column("language", sa.String(length=2), nullable=False),
+        sa.Column("channel", sa.String(length=32), nullable=False),
+        sa.Column("pending_reason", sa.String(length=32), nullable=True),
+        sa.Column("resume_at", sa.BigInteger(), nullable=True),
+        sa.Column("resolved", sa.BigInteger(), nullable=True),
+        sa.Column("closed", sa.BigInteger(), nullable=True),
+        sa.Column("hand_back", sa.LargeBinary(), nullable=True),
+        sa.Column("follow_up_of", sa.BigInteger(), nullable=True),
+        sa.Column("merged_into", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["agent"], ["agents.agent"], name=op.f("fk_tickets_agent")),
+        sa.ForeignKeyConstraint(["follow_up_of"], ["tickets.number"], name=op.f("fk_tickets_follow_up_of")),
+        sa.ForeignKeyConstraint(["merged_into"], ["tickets.number"], name=op.f("fk_tickets_merged_into")),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_tickets")),
     )
     op.create_index("ix_tickets_agent", "tickets", ["agent", "number"], unique=False)
     op.create_index("ix_tickets_assignee", "tickets", ["assignee", "number"], unique=False)
     op.create_index("ix_tickets_customer", "tickets", ["customer", "number"], unique=False)
+    op.create_index("ix_tickets_queue", "tickets", ["queue", "state", "number"], unique=False)
+    op.create_index("ix_tickets_requester", "tickets", ["requester", "number"], unique=False)
     op.create_index("ix_tickets_state", "tickets", ["state", "number"], unique=False)
 
 
@@ -181,9 +205,17 @@ def _ticket_events() -> None:
         sa.Column("public", sa.Boolean(), nullable=False),
         sa.Column("from_state", sa.String(length=16), nullable=True),
         sa.Column("to_state", sa.String(length=16), nullable=False),
+        sa.Column("party", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.String(length=32), nullable=True),
+        sa.Column("tier", sa.Integer(), nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("assignee", sa.String(length=64), nullable=True),
+        sa.Column("queue", sa.String(length=64), nullable=False),
+        sa.Column("clearance", sa.String(length=2), nullable=False),
         sa.ForeignKeyConstraint(["ticket"], ["tickets.number"], name=op.f("fk_ticket_events_ticket")),
         sa.PrimaryKeyConstraint("log_index", name=op.f("pk_ticket_events")),
     )
+    op.create_index("ix_ticket_events_at", "ticket_events", ["at"], unique=False)
     op.create_index("ix_ticket_events_ticket", "ticket_events", ["ticket", "log_index"], unique=False)
 
 
@@ -232,6 +264,7 @@ def _sessions() -> None:
         sa.Column("why_ended", sa.String(length=32), nullable=True),
         sa.Column("refusal", sa.String(length=40), nullable=True),
         sa.Column("ended", sa.BigInteger(), nullable=True),
+        sa.Column("invitation", sa.LargeBinary(), nullable=True),
         sa.ForeignKeyConstraint(["agent"], ["agents.agent"], name=op.f("fk_sessions_agent")),
         sa.ForeignKeyConstraint(["ticket"], ["tickets.number"], name=op.f("fk_sessions_ticket")),
         sa.PrimaryKeyConstraint("grant_id", name=op.f("pk_sessions")),
@@ -279,4 +312,118 @@ def _relay_legs() -> None:
         sa.PrimaryKeyConstraint("grant_id", "leg", "side", name=op.f("pk_relay_legs")),
         sa.UniqueConstraint("next_sha256", name=op.f("uq_relay_legs_next_sha256")),
         sa.UniqueConstraint("token_sha256", name=op.f("uq_relay_legs_token_sha256")),
+    )
+
+
+def _escalations() -> None:
+    op.create_table(
+        "escalations",
+        sa.Column("id", BIG_ID, autoincrement=False, nullable=False),
+        sa.Column("ticket", sa.BigInteger(), nullable=False),
+        sa.Column("from_tier", sa.Integer(), nullable=False),
+        sa.Column("to_tier", sa.Integer(), nullable=False),
+        sa.Column("reason_code", sa.String(length=32), nullable=False),
+        sa.Column("handover", sa.LargeBinary(), nullable=False),
+        sa.Column("no_diagnostics_reason", sa.Text(), nullable=False),
+        sa.Column("skip_reason", sa.Text(), nullable=False),
+        sa.Column("clearance", sa.String(length=2), nullable=False),
+        sa.Column("by", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("accepted_by", sa.String(length=64), nullable=True),
+        sa.Column("accepted_at", sa.BigInteger(), nullable=True),
+        sa.Column("returned_by", sa.String(length=64), nullable=True),
+        sa.Column("returned_at", sa.BigInteger(), nullable=True),
+        sa.Column("return_reason", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["ticket"], ["tickets.number"], name=op.f("fk_escalations_ticket")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_escalations")),
+    )
+    op.create_index("ix_escalations_ticket", "escalations", ["ticket", "id"], unique=False)
+
+
+def _ratings() -> None:
+    op.create_table(
+        "ratings",
+        sa.Column("ticket", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("asked", sa.BigInteger(), nullable=False),
+        sa.Column("score", sa.Integer(), nullable=True),
+        sa.Column("text", sa.Text(), nullable=True),
+        sa.Column("answered", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["ticket"], ["tickets.number"], name=op.f("fk_ratings_ticket")),
+        sa.PrimaryKeyConstraint("ticket", name=op.f("pk_ratings")),
+    )
+
+
+def _timers() -> None:
+    op.create_table(
+        "timers",
+        sa.Column("ticket", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("due", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["ticket"], ["tickets.number"], name=op.f("fk_timers_ticket")),
+        sa.PrimaryKeyConstraint("ticket", "kind", name=op.f("pk_timers")),
+    )
+    op.create_index("ix_timers_due", "timers", ["due"], unique=False)
+
+
+def _invitations() -> None:
+    op.create_table(
+        "invitations",
+        sa.Column("invitation", sa.String(length=32), nullable=False),
+        sa.Column("ticket", sa.BigInteger(), nullable=False),
+        sa.Column("expert", sa.String(length=64), nullable=False),
+        sa.Column("by", sa.String(length=64), nullable=False),
+        sa.Column("scopes", sa.String(length=200), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.Column("ended", sa.BigInteger(), nullable=True),
+        sa.Column("envelope", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["ticket"], ["tickets.number"], name=op.f("fk_invitations_ticket")),
+        sa.PrimaryKeyConstraint("invitation", name=op.f("pk_invitations")),
+    )
+    op.create_index("ix_invitations_expert", "invitations", ["expert"], unique=False)
+    op.create_index("ix_invitations_ticket", "invitations", ["ticket"], unique=False)
+
+
+def _notices() -> None:
+    op.create_table(
+        "notices",
+        sa.Column("id", BIG_ID, autoincrement=False, nullable=False),
+        sa.Column("receiver", sa.String(length=64), nullable=False),
+        sa.Column("ticket", sa.BigInteger(), nullable=False),
+        sa.Column("clock", sa.String(length=32), nullable=False),
+        sa.Column("percent", sa.Integer(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("seen", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["ticket"], ["tickets.number"], name=op.f("fk_notices_ticket")),
+        sa.PrimaryKeyConstraint("id", "receiver", name=op.f("pk_notices")),
+    )
+    op.create_index("ix_notices_receiver", "notices", ["receiver", "id"], unique=False)
+    op.create_index("uq_notices_step", "notices", ["ticket", "clock", "percent", "receiver"], unique=True)
+
+
+def _sla_due() -> None:
+    op.create_table(
+        "sla_due",
+        sa.Column("ticket", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("due", sa.BigInteger(), nullable=True),
+        sa.Column("breaches", sa.BigInteger(), nullable=True),
+        sa.Column("notice", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["ticket"], ["tickets.number"], name=op.f("fk_sla_due_ticket")),
+        sa.PrimaryKeyConstraint("ticket", name=op.f("pk_sla_due")),
+    )
+    op.create_index("ix_sla_due_breaches", "sla_due", ["breaches"], unique=False)
+    op.create_index("ix_sla_due_due", "sla_due", ["due", "ticket"], unique=False)
+    op.create_index("ix_sla_due_notice", "sla_due", ["notice"], unique=False)
+
+
+def _sla_notices() -> None:
+    op.create_table(
+        "sla_notices",
+        sa.Column("ticket", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("clock", sa.String(length=32), nullable=False),
+        sa.Column("cycle", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("percent", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("log_index", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["ticket"], ["tickets.number"], name=op.f("fk_sla_notices_ticket")),
+        sa.PrimaryKeyConstraint("ticket", "clock", "cycle", "percent", name=op.f("pk_sla_notices")),
     )
