@@ -185,6 +185,8 @@ class Repository:
     def _run(self, now: datetime, fetch: Fetch) -> _Verified:
         private_folder(self._folder)
         private_folder(self._metadata)
+        # tuf would make this one itself, readable by everybody.
+        private_folder(self._metadata / "root_history")
         with locked(self._folder / "lock", _LOCK_S):
             moment = self._floor.effective(now)
             first_root = self._first_root(fetch)

@@ -7,21 +7,24 @@ A program calls ``run(cli, tables)``. Its commands are click commands of the cla
 from __future__ import annotations
 
 import atexit
+import errno
 import os
 import sys
 import threading
 import traceback
 import unicodedata
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
 import click
 import msgspec
 
+from protocol.drivers import usage
 from protocol.errors import Code, Exit, RelevoError
 from protocol.ids import new_reference
 from protocol.wording import Language, Table, Words, language_from
 from protocol.wording import errors as error_words
+from protocol.wording import usage as usage_words
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,7 +41,10 @@ _BASE: Table = {
     "interrupted.user": ("Interrupted.", "Interrumpido."),
 }
 
-_words = Words("en", _BASE, error_words.TABLE)
+_COMMON: Final = (_BASE, usage_words.TABLE, error_words.TABLE)
+_words = Words("en", *_COMMON)
+INTERRUPTED: Final = 130
+"""Ctrl-C: what a shell gives for a program that SIGINT ended."""
 
 
 def words() -> Words:
@@ -75,6 +81,17 @@ def printable(text: str, *, newlines: bool = False) -> str:
 class _Worded(click.Command):
     """Help texts looked up in the tables; ``<key>.example`` is shown as an example where it exists."""
 
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        pieces = " ".join(self.collect_usage_pieces(ctx))
+        formatter.write_usage(ctx.command_path, pieces, prefix=_words("help.usage"))
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        records = (one.get_help_record(ctx) for one in self.get_params(ctx) if isinstance(one, click.Option))
+        rows = [record for record in records if record is not None]
+        if rows:
+            with formatter.section(_words("help.options")):
+                formatter.write_dl(rows)
+
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         text = self._text(self.help)
         if text:
@@ -110,9 +127,8 @@ class Option(click.Option):
     """An option whose help is a wording key."""
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        if self.help and _words.has(self.help):
-            self.help = _words(self.help)
-        return super().get_help_record(ctx)
+        text = _words(self.help) if self.help and _words.has(self.help) else self.help or ""
+        return None if self.hidden else (self.get_help_spec(ctx), text + usage.extras(self, ctx, _words))
 
 
 class Command(_Worded):
@@ -121,6 +137,17 @@ class Command(_Worded):
 
 class Group(_Worded, click.Group):
     command_class = Command
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        found = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        shown = [(name, command) for name, command in found if command is not None and not command.hidden]
+        width = formatter.width - 6 - max(len(name) for name, _ in shown)
+        with formatter.section(_words("help.commands")):
+            formatter.write_dl([(name, command.get_short_help_str(width)) for name, command in shown])
 
 
 Group.group_class = Group
@@ -167,6 +194,8 @@ class _Everywhere(NamedTuple):
 
 def _everywhere(arguments: Sequence[str]) -> _Everywhere:
     chosen, debug, rest = None, False, []
+    if any(0xDC80 <= ord(char) <= 0xDCFF for word in arguments for char in word):
+        raise RelevoError(Code.USAGE, _words("usage.text"))
     words_left = iter(arguments)
     for word in words_left:
         if word == "--":
@@ -199,13 +228,21 @@ def leave(status: int) -> NoReturn:
     """
     if threading.active_count() > 1:
         sys.exit(status)
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except (OSError, ValueError):  # the reader went away; ``run`` has said what there was to say
-        sys.exit(status)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # its reader went away (`| head`)
+            stream.flush()
     atexit._run_exitfuncs()
     os._exit(status)
+
+
+def _print_traceback() -> None:
+    """An exception's text may hold words of another machine."""
+    sys.stderr.write(printable(traceback.format_exc(), newlines=True))
+
+
+def _forget_output() -> None:
+    """What could not be written is not tried again when the process ends."""
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
 
 def run(  # noqa: PLR0911 - one status per kind of end
@@ -215,35 +252,40 @@ def run(  # noqa: PLR0911 - one status per kind of end
     unless ``--debug`` was given."""
     global _words  # noqa: PLW0603 - one program, one language, chosen once at its start
     debug = False
-    _words = Words(language_from(None, os.environ), *tables, _BASE, error_words.TABLE)
+    _words = Words(language_from(None, os.environ), *tables, *_COMMON)
     try:
         everywhere = _everywhere(sys.argv[1:] if arguments is None else arguments)
-        _words = Words(everywhere.language, *tables, _BASE, error_words.TABLE)
+        _words = Words(everywhere.language, *tables, *_COMMON)
         debug = everywhere.debug
         result = cli.main(args=everywhere.rest, standalone_mode=False)
     except RelevoError as error:
         if debug:
-            traceback.print_exc()
+            _print_traceback()
         report(error, new_reference())
         return int(error.exit_status)
     except click.exceptions.Exit as error:
         return error.exit_code
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         note(_words("interrupted.user"))
-        return int(Exit.CONSENT_DENIED)
-    except click.ClickException as error:
-        report(RelevoError(Code.USAGE, error.format_message()), new_reference())
+        return INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        note(error.format_message())
         return int(Exit.USAGE)
-    except BrokenPipeError:
-        # The reader of our output went away (`| head`): nothing is left to say to anybody.
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    except click.ClickException as error:
+        report(RelevoError(Code.USAGE, usage.fault(error, _words)), new_reference())
+        return int(Exit.USAGE)
+    except (BrokenPipeError, SystemExit):
+        # The reader of our output went away (`| head`), which click turns into SystemExit: nothing is
+        # left to say to anybody.
+        _forget_output()
         return int(Exit.DONE)
-    except KeyboardInterrupt:
-        note(_words("interrupted.user"))
-        return 130
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            _forget_output()
+            report(RelevoError(Code.CANNOT_RECORD, str(error.strerror)), new_reference())
+            return int(Exit.CONFLICT)
         if debug:
-            traceback.print_exc()
+            _print_traceback()
         report(RelevoError(Code.INTERNAL, type(error).__name__), new_reference())
         return int(Exit.BUG)
     return result if isinstance(result, int) else int(Exit.DONE)

@@ -7,6 +7,10 @@ TABLE: dict[str, tuple[str, str]] = {
         "Get help with this computer, and stay in charge: you see who asks for what, you allow or refuse it, and you can stop at any time.",
         "Reciba ayuda con este equipo sin perder el control: usted ve quién pide qué, lo permite o lo rechaza, y puede pararlo en cualquier momento.",
     ),
+    "relevo-agent.example": (
+        'relevo-agent ask "The printer does not print"\nrelevo-agent requests\nrelevo-agent stop',
+        'relevo-agent ask "La impresora no imprime"\nrelevo-agent requests\nrelevo-agent stop',
+    ),
     "option.data": (
         "Folder where the agent keeps its data (or RELEVO_AGENT_DATA).",
         "Carpeta donde el agente guarda sus datos (o RELEVO_AGENT_DATA).",
@@ -134,6 +138,10 @@ TABLE: dict[str, tuple[str, str]] = {
     "consent": (
         "What this machine does when something is asked for: ask you, only tell you, or never allow it.",
         "Lo que hace este equipo cuando se pide algo: preguntarle, solo avisarle, o no permitirlo nunca.",
+    ),
+    "consent.example": (
+        "relevo-agent consent set screenshot never",
+        "relevo-agent consent set screenshot never",
     ),
     "consent.show": ("Show it for each capability.", "Mostrarlo para cada capacidad."),
     "consent.show.example": ("relevo-agent consent show", "relevo-agent consent show"),

@@ -7,6 +7,10 @@ TABLE: dict[str, tuple[str, str]] = {
         "The audit log: verify it without trusting the broker, read it, take it along.",
         "El registro de auditoría: verificarlo sin fiarse del servidor, leerlo, llevárselo.",
     ),
+    "audit.example": (
+        "relevo audit verify --ticket T-1",
+        "relevo audit verify --ticket T-1",
+    ),
     "audit.verify": (
         "Verify the whole log, or an exported file, with this client's own keys and memory.",
         "Verificar todo el registro, o un archivo exportado, con las claves y la memoria de este cliente.",

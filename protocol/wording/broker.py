@@ -11,6 +11,10 @@ TABLE: Table = {
         "El punto de encuentro entre agentes y técnicos: guarda los tiques, decide quién puede hacer qué y "
         "retransmite sesiones que no puede leer.",
     ),
+    "broker.example": (
+        "relevo-broker init --data /var/lib/relevo --url wss://help.example:8443\nrelevo-broker serve --data /var/lib/relevo",
+        "relevo-broker init --data /var/lib/relevo --url wss://help.example:8443\nrelevo-broker serve --data /var/lib/relevo",
+    ),
     "broker.init": ("Make a broker in a folder.", "Crear un servidor (broker) en una carpeta."),
     "broker.init.example": (
         "relevo-broker init --data /var/lib/relevo --url wss://help.example.org:8443",

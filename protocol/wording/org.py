@@ -24,6 +24,10 @@ TABLE: dict[str, tuple[str, str]] = {
         "The organisation: its keys, people, customers and fixes. Signed on this machine, never on the broker.",
         "La organización: sus claves, personas, clientes y reparaciones. Se firma en este equipo, nunca en el servidor.",
     ),
+    "org.example": (
+        "relevo org publish",
+        "relevo org publish",
+    ),
     "org.init": (
         "Make an organisation: its keys, the first administrator and an auditor's recipient.",
         "Crear una organización: sus claves, el primer administrador y un destinatario para auditoría.",
@@ -73,6 +77,10 @@ TABLE: dict[str, tuple[str, str]] = {
         "Technicians, approvers, auditors, administrators.",
         "Técnicos, aprobadores, auditores y administradores.",
     ),
+    "org.technician.example": (
+        "relevo org technician list",
+        "relevo org technician list",
+    ),
     "org.technician.add": ("Add a person.", "Añadir una persona."),
     "org.technician.add.example": (
         'relevo org technician add ana --name "Ana Ruiz" --tier 1 --role technician --key ana.pub',
@@ -97,13 +105,25 @@ TABLE: dict[str, tuple[str, str]] = {
         "Remove a person and revoke their keys.",
         "Quitar a una persona y revocar sus claves.",
     ),
+    "org.technician.remove.example": (
+        "relevo org technician remove ana",
+        "relevo org technician remove ana",
+    ),
     "org.technician.removed": ("{id} removed, keys revoked.", "{id} eliminado y sus claves revocadas."),
     "org.technician.list": ("List everybody.", "Listar a todas las personas."),
+    "org.technician.list.example": (
+        "relevo org technician list --json",
+        "relevo org technician list --json",
+    ),
     "org.technician.titles": ("ID|NAME|ROLES|TIERS|KEYS", "ID|NOMBRE|ROLES|NIVELES|CLAVES"),
     "org.technician.none": ("Nobody yet.", "Todavía no hay nadie."),
     "org.customer": (
         "Customers that this organisation helps.",
         "Clientes a los que atiende esta organización.",
+    ),
+    "org.customer.example": (
+        "relevo org customer list",
+        "relevo org customer list",
     ),
     "org.customer.add": ("Add a customer.", "Añadir un cliente."),
     "org.customer.add.example": (
@@ -113,6 +133,10 @@ TABLE: dict[str, tuple[str, str]] = {
     "org.customer.name": ("The customer's name.", "Nombre del cliente."),
     "org.customer.added": ("Customer {id} added.", "Cliente {id} añadido."),
     "org.customer.list": ("List customers.", "Listar los clientes."),
+    "org.customer.list.example": (
+        "relevo org customer list",
+        "relevo org customer list",
+    ),
     "org.customer.titles": ("ID|NAME", "ID|NOMBRE"),
     "org.customer.none": ("No customer yet.", "Todavía no hay clientes."),
     "org.token": (
@@ -142,6 +166,10 @@ TABLE: dict[str, tuple[str, str]] = {
         "Entréguelo solo al dueño del equipo: quien lo tenga puede dar de alta un equipo.",
     ),
     "org.fix": ("Approved fixes.", "Reparaciones aprobadas."),
+    "org.fix.example": (
+        "relevo org fix list",
+        "relevo org fix list",
+    ),
     "org.fix.add": (
         "Check a fix directory (manifest.toml and its files) and stage it.",
         "Comprobar la carpeta de una reparación (manifest.toml y sus archivos) y prepararla.",
@@ -155,13 +183,25 @@ TABLE: dict[str, tuple[str, str]] = {
         "Sign and upload; high and destructive fixes need a second person's signature.",
         "Firmar y subir; las reparaciones high y destructive necesitan la firma de una segunda persona.",
     ),
+    "org.fix.publish.example": (
+        "relevo org fix publish stale-lock",
+        "relevo org fix publish stale-lock",
+    ),
     "org.fix.revoke": (
         "Revoke a fix: it must no longer run anywhere.",
         "Revocar una reparación: no debe ejecutarse más en ningún equipo.",
     ),
+    "org.fix.revoke.example": (
+        "relevo org fix revoke stale-lock --version 1",
+        "relevo org fix revoke stale-lock --version 1",
+    ),
     "org.fix.version": ("Only this version; without it, all.", "Solo esta versión; si falta, todas."),
     "org.fix.revoked": ("Fix {fix} revoked.", "Reparación {fix} revocada."),
     "org.fix.list": ("List fixes and where each stands.", "Listar las reparaciones y el estado de cada una."),
+    "org.fix.list.example": (
+        "relevo org fix list --json",
+        "relevo org fix list --json",
+    ),
     "org.fix.titles": ("FIX|VERSION|RISK|AUTHOR|STATE", "REPARACIÓN|VERSIÓN|RIESGO|AUTOR|ESTADO"),
     "org.fix.none": ("No fix yet.", "Todavía no hay reparaciones."),
     "org.fix.state.staged": ("staged", "preparada"),
@@ -182,7 +222,15 @@ TABLE: dict[str, tuple[str, str]] = {
         "Escrito {file} para la segunda persona que firma.",
     ),
     "org.fix.show": ("Show what a proposal holds.", "Mostrar lo que contiene una propuesta."),
+    "org.fix.show.example": (
+        "relevo org fix show proposal.json",
+        "relevo org fix show propuesta.json",
+    ),
     "org.fix.sign": ("Sign a proposal as the second person.", "Firmar una propuesta como segunda persona."),
+    "org.fix.sign.example": (
+        "relevo org fix sign proposal.json -o signed.json",
+        "relevo org fix sign propuesta.json -o firmada.json",
+    ),
     "org.fix.signed_output": ("File to send back.", "Archivo que se devuelve."),
     "org.fix.signed": ("Signed {fix}/{version}: {title}", "Firmada {fix}/{version}: {title}"),
     "org.fix.send_back": (
@@ -190,18 +238,34 @@ TABLE: dict[str, tuple[str, str]] = {
         "Devuelva {file}; valdrá después de `relevo org fix accept`.",
     ),
     "org.fix.accept": ("Take a signed proposal back.", "Recoger una propuesta firmada."),
+    "org.fix.accept.example": (
+        "relevo org fix accept signed.json",
+        "relevo org fix accept firmada.json",
+    ),
     "org.fix.accepted": (
         "Fixes of risk {risk} have all signatures.",
         "Las reparaciones de riesgo {risk} tienen todas las firmas.",
     ),
     "org.signer": ("People who may sign fixes.", "Personas que pueden firmar reparaciones."),
+    "org.signer.example": (
+        "relevo org signer list",
+        "relevo org signer list",
+    ),
     "org.signer.new": (
         "Make a fix-signing key in your own home, as a second signer.",
         "Crear una clave para firmar reparaciones en su propia carpeta, como segunda persona.",
     ),
+    "org.signer.new.example": (
+        "relevo org signer new -o eva.pub",
+        "relevo org signer new -o eva.pub",
+    ),
     "org.signer.output": ("File for the public key.", "Archivo para la clave pública."),
     "org.signer.made": ("Hand {file} to the administrator.", "Entregue {file} al administrador."),
     "org.signer.add": ("Let a person sign fixes.", "Permitir que una persona firme reparaciones."),
+    "org.signer.add.example": (
+        "relevo org signer add eva --key eva.pub",
+        "relevo org signer add eva --key eva.pub",
+    ),
     "org.signer.key": (
         "Public key file from `relevo org signer new`.",
         "Archivo de clave pública de `relevo org signer new`.",
@@ -211,8 +275,16 @@ TABLE: dict[str, tuple[str, str]] = {
         "Let a person sign fixes no more.",
         "Dejar de permitir que una persona firme reparaciones.",
     ),
+    "org.signer.remove.example": (
+        "relevo org signer remove eva",
+        "relevo org signer remove eva",
+    ),
     "org.signer.removed": ("{id} may no longer sign fixes.", "{id} ya no puede firmar reparaciones."),
     "org.signer.list": ("List who may sign fixes.", "Listar quién puede firmar reparaciones."),
+    "org.signer.list.example": (
+        "relevo org signer list --json",
+        "relevo org signer list --json",
+    ),
     "org.signer.titles": ("ID|KEY", "ID|CLAVE"),
     "org.signer.none": ("Nobody may sign fixes.", "Nadie puede firmar reparaciones."),
 }

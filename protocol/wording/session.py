@@ -4,6 +4,10 @@ from __future__ import annotations
 
 TABLE: dict[str, tuple[str, str]] = {
     "session": ("Sessions: ask the user, work, end.", "Sesiones: pedir permiso, trabajar, terminar."),
+    "session.example": (
+        "relevo session list",
+        "relevo session list",
+    ),
     "session.open": (
         "Ask the user of a ticket's machine for a session and wait for the answer.",
         "Pedir una sesión a la persona del equipo de un tique y esperar su respuesta.",

@@ -7,6 +7,10 @@ TABLE: dict[str, tuple[str, str]] = {
         "Tickets: what is asked, who has it, what happened.",
         "Tiques: qué se pide, quién lo tiene, qué ha pasado.",
     ),
+    "ticket.example": (
+        "relevo ticket take T-1",
+        "relevo ticket take T-1",
+    ),
     "ticket.new": (
         "Open a ticket for a customer or a machine.",
         "Abrir un tique para un cliente o un equipo.",
@@ -69,12 +73,20 @@ TABLE: dict[str, tuple[str, str]] = {
     "ticket.now": ("{ticket} is now: {state}", "{ticket} está ahora: {state}"),
     "ticket.none": ("There are no such tickets.", "No hay tiques así."),
     "agent": ("The machines that you may help.", "Los equipos a los que puede ayudar."),
+    "agent.example": (
+        "relevo agent list",
+        "relevo agent list",
+    ),
     "agent.list": ("List machines.", "Listar equipos."),
     "agent.list.example": ("relevo agent list", "relevo agent list"),
     "agent.show": ("Show one machine.", "Mostrar un equipo."),
     "agent.show.example": ("relevo agent show ag-…", "relevo agent show ag-…"),
     "agent.none": ("There are no machines that you may see.", "No hay equipos que pueda ver."),
     "artifact": ("Results stored on a ticket.", "Resultados guardados en un tique."),
+    "artifact.example": (
+        "relevo artifact list T-1",
+        "relevo artifact list T-1",
+    ),
     "artifact.list": ("List a ticket's artifacts.", "Listar los artefactos de un tique."),
     "artifact.list.example": ("relevo artifact list T-1", "relevo artifact list T-1"),
     "artifact.get": (

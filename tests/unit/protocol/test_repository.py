@@ -117,6 +117,7 @@ def test_the_local_copy_is_its_owners_alone(world: World) -> None:
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert len(files) > 8
     assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in folder.rglob("*") if path.is_dir()} == {0o700}
 
 
 def test_changes_reach_a_client_at_its_next_refresh(world: World) -> None:
