@@ -12,8 +12,8 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
-from broker.memory import keep_buffers
 from broker.relay import Relay, Side
+from protocol.drivers.memory import keep_buffers
 from protocol.link import MAX_MESSAGE
 
 _RELAY = Relay()

@@ -17,8 +17,8 @@ from broker import tls
 from broker.app import make_app
 from broker.config import Config
 from broker.context import Broker
-from broker.memory import keep_buffers
 from broker.running import running
+from protocol.drivers.memory import keep_buffers
 from protocol.errors import Code, RelevoError
 from protocol.link import MAX_MESSAGE
 

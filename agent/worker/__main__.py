@@ -9,6 +9,7 @@ import sys
 
 from agent import framing
 from agent.worker.session import SessionWorker
+from protocol.drivers.memory import keep_buffers
 
 
 async def _main() -> None:
@@ -18,6 +19,7 @@ async def _main() -> None:
 
 def main() -> None:
     os.umask(0o077)
+    keep_buffers()
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s"
     )

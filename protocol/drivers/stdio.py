@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from typing import BinaryIO
 
@@ -10,6 +11,7 @@ from protocol.drivers.leg import LegTunnel
 
 _READ = 256 << 10
 _HIGH_WATER = 256 << 10
+_PIPE = 1 << 20
 
 
 async def pipe_stdio(
@@ -23,6 +25,8 @@ async def pipe_stdio(
         RelevoError: as ``LegTunnel.create_connection``, and how the leg ended if not orderly.
     """
     loop = asyncio.get_running_loop()
+    for pipe in (incoming or sys.stdin.buffer, outgoing or sys.stdout.buffer):
+        _widen(pipe)
     reader, writer = await leg.open_streams()
     source = asyncio.StreamReader(limit=_HIGH_WATER)
     reading, _ = await loop.connect_read_pipe(
@@ -49,6 +53,15 @@ async def pipe_stdio(
         await gone
     if leg.error is not None:
         raise leg.error
+
+
+def _widen(pipe: BinaryIO) -> None:
+    """A pipe of Linux takes 64 KiB unless it is told otherwise, and frames would be no larger."""
+    if sys.platform == "linux":
+        import fcntl
+
+        with contextlib.suppress(OSError):  # no pipe, or the user's allowance is used up
+            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
 
 
 async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:

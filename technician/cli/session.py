@@ -151,10 +151,12 @@ def relay(grant: str, home: Path, as_json: bool) -> None:
     import asyncio
 
     from protocol.drivers.leg import LegAddress, LegTunnel
+    from protocol.drivers.memory import keep_buffers
     from protocol.drivers.stdio import pipe_stdio
     from technician.login import client
 
     del as_json
+    keep_buffers()
     api = client(home)
     leg = api.post_json(f"/v1/sessions/{grant}/legs", LegRequest(), Leg)
 

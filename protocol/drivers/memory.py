@@ -1,7 +1,7 @@
 """How the C library keeps memory between frames.
 
-The relay takes and gives back buffers of a quarter of a megabyte many times a second. With its defaults
-glibc returns each to the system and faults it in again, which costs a fifth of the relay's CPU time.
+The relay and both ends of a leg take and give back buffers of a quarter of a megabyte many times a second.
+With its defaults glibc returns each to the system and faults it in again: a fifth of their CPU time.
 """
 
 from __future__ import annotations
