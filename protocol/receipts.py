@@ -101,6 +101,9 @@ _ENDS: dict[Action, tuple[Action, ...]] = {
 """Which starts an end closes. A fix that did not verify is undone without an end of its own."""
 _OTHERWISE: dict[tuple[Action, str], _Said] = {
     (Action.CONSENT_DENIED, "consent-timeout"): _Said(Part.REFUSED, "unanswered"),
+    (Action.FILE_WRITTEN, "removed"): _Said(Part.CHANGED, "file-removed", ("path",)),
+    (Action.FILE_WRITTEN, "renamed"): _Said(Part.CHANGED, "file-renamed", ("path", "to")),
+    (Action.FILE_WRITTEN, "folder"): _Said(Part.CHANGED, "folder-made", ("path",)),
     (Action.FIX_DONE, "no_op"): _Said(Part.SAW, "fix-not-needed", ("fix",)),
     (Action.FIX_DONE, "denied"): _Said(Part.REFUSED, "fix-not-run", ("fix",)),
     (Action.FIX_DONE, "expired"): _Said(Part.REFUSED, "fix-not-run", ("fix",)),

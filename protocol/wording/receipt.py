@@ -102,6 +102,12 @@ TABLE: dict[str, tuple[str, str]] = {
     # What they changed.
     "receipt.file-written": ("They wrote the file {path}.", "Escribieron el archivo {path}."),
     "receipt.file-written-short": ("They wrote a file.", "Escribieron un archivo."),
+    "receipt.file-removed": ("They removed {path}.", "Borraron {path}."),
+    "receipt.file-removed-short": ("They removed a file.", "Borraron un archivo."),
+    "receipt.file-renamed": ("They renamed {path} to {to}.", "Cambiaron el nombre de {path} a {to}."),
+    "receipt.file-renamed-short": ("They renamed a file.", "Cambiaron el nombre de un archivo."),
+    "receipt.folder-made": ("They made the folder {path}.", "Crearon la carpeta {path}."),
+    "receipt.folder-made-short": ("They made a folder.", "Crearon una carpeta."),
     "receipt.fix-done": ("They ran the repair {fix}.", "Ejecutaron la reparación {fix}."),
     "receipt.fix-done-short": ("They ran a repair.", "Ejecutaron una reparación."),
     "receipt.fix-done.state": ("Result: {state}.", "Resultado: {state}."),
