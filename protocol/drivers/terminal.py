@@ -7,6 +7,7 @@ A program calls ``run(cli, tables)``. Its commands are click commands of the cla
 from __future__ import annotations
 
 import atexit
+import contextlib
 import errno
 import os
 import sys
