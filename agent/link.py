@@ -60,12 +60,20 @@ class Link:
         self._prove = prove
         self._handler = handler
         self._outgoing: asyncio.Queue[link.FromAgent] = asyncio.Queue(_QUEUE)
-        self._up = False
+        self._connected = asyncio.Event()
         self._settled = False
 
     @property
     def up(self) -> bool:
-        return self._up
+        return self._connected.is_set()
+
+    async def until_up(self, seconds: float) -> None:
+        """Give a link that is just coming up a moment. Raises RelevoError: ``unreachable`` if it does not."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._connected.wait()
+        except TimeoutError as error:
+            raise RelevoError(Code.UNREACHABLE, "the link to the broker is down") from error
 
     def send(self, message: link.FromAgent) -> None:
         """Queue one message.
@@ -73,7 +81,7 @@ class Link:
         Raises:
             RelevoError: ``unreachable`` while the link is down or cannot keep up.
         """
-        if not self._up:
+        if not self.up:
             raise RelevoError(Code.UNREACHABLE, "the link to the broker is down")
         try:
             self._outgoing.put_nowait(message)
@@ -93,7 +101,7 @@ class Link:
             except (OSError, TimeoutError, ConnectionClosed, InvalidHandshake) as error:
                 code = Code.UNREACHABLE
                 _logger.info("link down: %s", error)
-            self._up = False
+            self._connected.clear()
             self._handler.lost(code)
             if self._settled:
                 self._settled = False
@@ -117,7 +125,7 @@ class Link:
             proxy=None,
         ) as socket:
             welcome = await asyncio.wait_for(self._introduce(socket), _HANDSHAKE_S)
-            self._up = True
+            self._connected.set()
             self._outgoing = asyncio.Queue(_QUEUE)
             began = asyncio.get_running_loop().time()
             try:

@@ -13,6 +13,7 @@ import os
 import platform
 import signal
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from agent import messages, processes, supervisor
@@ -30,6 +31,8 @@ from protocol.wire import Wire, from_json, to_json
 
 _logger = logging.getLogger(__name__)
 _ANSWER_S = 15.0
+_LINK_S = 5.0
+"""`ask` right after `run` finds the link still coming up."""
 _JOURNAL_BATCH = 64
 _JOURNAL_LOOK_S = 30.0
 _PROOF_S = 15.0
@@ -57,17 +60,21 @@ class Agent:
         self._refs = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[link.FromBroker]] = {}
         self._since: datetime | None = None
+        self._online = False
         self._last_error: Code | None = None
         self._sent_upto = 0
 
-    async def run(self) -> None:
-        """Until SIGTERM or SIGINT. Open sessions end with the agent."""
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Until SIGTERM or SIGINT. Open sessions end with the agent. ``ready`` is called once it serves."""
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
-        supervisor.kill_marked(self._folder)  # workers that outlived a killed agent obey nobody
+        # First who serves this folder, then the workers that outlived a killed agent and obey nobody:
+        # a second agent started by mistake must not end the sessions of the first.
         server = await LocalServer(self._folder, self._answer).start()
+        supervisor.kill_marked(self._folder)
+        ready()
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(self._link.run()), tasks.create_task(self._send_journal())]
             await stopping.wait()
@@ -132,7 +139,9 @@ class Agent:
         return proof.key, proof.envelope
 
     def _note_state(self, *, online: bool, error: Code | None) -> None:
-        self._since, self._last_error = datetime.now(UTC), error
+        if self._since is None or online != self._online:
+            self._since = datetime.now(UTC)
+        self._online, self._last_error = online, error
         state = LinkState(online=online, since=self._since, last_error=error, pid=os.getpid())
         try:
             write_private(self._folder.state, to_json(state))
@@ -171,6 +180,7 @@ class Agent:
         return bool(entries)
 
     async def _ask(self, message: link.Ask | link.Reply | link.TicketsQuery) -> link.FromBroker:
+        await self._link.until_up(_LINK_S)
         future: asyncio.Future[link.FromBroker] = asyncio.get_running_loop().create_future()
         self._waiting[message.ref] = future
         try:
@@ -230,8 +240,8 @@ class Agent:
         )
 
 
-def run(folder: Folder) -> None:
-    """Serve this folder until told to stop.
+def run(folder: Folder, announce: Callable[[str], None] = lambda _name: None) -> None:
+    """Serve this folder until told to stop; ``announce`` gets the organisation's name once it serves.
 
     Raises:
         RelevoError: ``not-connected`` before enrolment, ``conflict`` when an agent already runs,
@@ -240,7 +250,7 @@ def run(folder: Folder) -> None:
     membership = folder.membership()
     journal = Journal(folder.journal, membership.agent)
     try:
-        asyncio.run(Agent(folder, membership, journal).run())
+        asyncio.run(Agent(folder, membership, journal).run(lambda: announce(membership.org_name)))
     except* RelevoError as group:
         raise group.exceptions[0] from None
     finally:

@@ -86,6 +86,11 @@ class _Dispatch:
             self._large.discard(row.path)
 
     async def _refused(self, call: Call, row: Http, error: RelevoError) -> None:
+        if row.access is Open.PUBLIC and error.code is Code.NOT_FOUND:
+            _log.debug(
+                "nothing-there", path=row.path
+            )  # TUF clients ask for the next root until there is none
+            return
         _log.info(
             "refused", code=error.code.value, detail=error.detail, path=row.path, reference=call.reference
         )

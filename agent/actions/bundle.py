@@ -10,6 +10,7 @@ import msgspec
 
 from agent.redaction import FactClass as RedactionClass
 from agent.redaction import Redactor, residual
+from agent.redaction.known import requester_here
 from protocol import VERSION
 from protocol.diagnosis import (
     MAX_BUNDLE,
@@ -123,7 +124,7 @@ class _Redaction:
     """One collector's values through the rules; equal texts are looked at once."""
 
     def __init__(self, clearance: Clearance, pseudonym_key: bytes) -> None:
-        self._redactor = Redactor(clearance, pseudonym_key)
+        self._redactor = Redactor(clearance, pseudonym_key, requester=requester_here())
         self._seen: dict[tuple[FactClass, str], str] = {}
 
     @property
