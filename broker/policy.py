@@ -44,17 +44,27 @@ class Act(enum.StrEnum):
 
     TAKE = "take"
     START = "start"
+    ASSIGN = "assign"
+    TRIAGE = "triage"
     NOTE = "note"
     REPLY = "reply"
+    SEARCH = "search"
+    PEND = "pend"
+    RESUME = "resume"
+    ESCALATE = "escalate"
+    ACCEPT = "accept"
+    RETURN = "return"
+    INVITE = "invite"
+    MERGE = "merge"
     RESOLVE = "resolve"
     REOPEN = "reopen"
     CLOSE = "close"
     CANCEL = "cancel"
 
 
-_BY_ASSIGNEE = frozenset({Act.START, Act.RESOLVE})
+_BY_ASSIGNEE = frozenset({Act.START, Act.PEND, Act.ESCALATE, Act.INVITE, Act.RESOLVE})
 """Only whoever has the ticket; the rest needs the ticket's tier."""
-_ANY_TIER = frozenset({Act.NOTE, Act.REPLY})
+_ANY_TIER = frozenset({Act.NOTE, Act.REPLY, Act.SEARCH})
 
 
 class AgentFacts(NamedTuple):
@@ -64,6 +74,14 @@ class AgentFacts(NamedTuple):
     customer: str
     mode: Mode
     key: str = ""
+
+
+class Hidden(RelevoError):  # noqa: N818 - a RelevoError like any other, told apart only by the record
+    """``not-found`` for something that exists and is none of the caller's business: recorded as a refusal."""
+
+    def __init__(self, customer: str) -> None:
+        super().__init__(Code.NOT_FOUND, "no such thing")
+        self.customer = customer
 
 
 def require_technician(person: Technician) -> None:
@@ -83,7 +101,7 @@ def require_visible(person: Technician, customer: str) -> None:
     try:
         tier_for(person, customer)
     except RelevoError as error:
-        raise RelevoError(Code.NOT_FOUND, "no such thing") from error
+        raise Hidden(customer) from error
 
 
 def may_create(person: Technician, customer: str) -> int:
@@ -130,6 +148,21 @@ def require_takeable(person: Technician, ticket: TicketView, version: int | None
     require_version(ticket, version)
     if version is None and ticket.assignee not in (None, person.id):
         raise RelevoError(Code.STALE_VERSION, f"{ticket.ticket} is assigned to {ticket.assignee}")
+
+
+def require_assignable(person: Technician, by_tier: int, ticket: TicketView) -> None:
+    """May the ticket be given to this person without a hand-over?
+
+    Raises:
+        RelevoError: ``role-missing``, ``customer-not-allowed``; ``tier-too-low`` for somebody below the
+            ticket's tier; ``conflict`` for somebody above the giver's: that is an escalation.
+    """
+    require_technician(person)
+    tier = tier_for(person, ticket.customer)
+    if tier < ticket.tier:
+        raise RelevoError(Code.TIER_TOO_LOW, f"{person.id} has tier {tier}")
+    if tier > by_tier:
+        raise RelevoError(Code.CONFLICT, f"{person.id} has tier {tier}: pass it on with escalate")
 
 
 def check_grant(

@@ -6,6 +6,7 @@ import structlog
 
 from broker.calls import About, Caller, refusal_facts
 from broker.context import Broker
+from broker.policy import Hidden
 from protocol.audit import Action, Actor, ActorKind, AuditRecord
 from protocol.drivers.terminal import printable
 from protocol.errors import Code, Exit, RelevoError
@@ -39,14 +40,15 @@ async def record_refusal(
     about: About,
 ) -> None:
     """Write one audit record of a refusal. Where even that fails the refusal stands and is logged."""
-    if about.recorded or not is_refusal(error.code):
+    hidden = error.customer if isinstance(error, Hidden) else None
+    if about.recorded or not (hidden or is_refusal(error.code)):
         return
     actor = caller.actor if caller else about.actor or Actor(kind=ActorKind.UNKNOWN, id=source[:100])
     record = AuditRecord(
         at=broker.clock(),
         actor=actor,
         action=action,
-        customer=about.customer,
+        customer=about.customer or hidden,
         ticket=about.ticket,
         grant=about.grant,
         agent=about.agent,

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from protocol.errors import Code, RelevoError
+from protocol.times import rfc3339
 
 
 class Wire(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,7 +47,11 @@ class Fact(Wire, frozen=True):
 
 def facts(**values: object) -> tuple[Fact, ...]:
     """Facts from keywords, in the order given; values that are None are left out."""
-    return tuple(Fact(key=k, value=str(v)[:4_000]) for k, v in values.items() if v is not None)
+    return tuple(Fact(key=k, value=_text(v)[:4_000]) for k, v in values.items() if v is not None)
+
+
+def _text(value: object) -> str:
+    return rfc3339(value) if isinstance(value, datetime) else str(value)
 
 
 def to_json(value: object) -> bytes:
@@ -63,7 +68,7 @@ def from_json(data: bytes | str, kind: type[W]) -> W:
     try:
         return msgspec.json.decode(data, type=kind, strict=True)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise RelevoError(Code.MALFORMED, f"{getattr(kind, '__name__', kind)}: {error}") from error
+        raise RelevoError(Code.MALFORMED, f"{getattr(kind, '__name__', kind)}: {_plain(error)}") from error
 
 
 def to_msgpack(value: object) -> bytes:
@@ -79,4 +84,9 @@ def from_msgpack(data: bytes | bytearray | memoryview, kind: Any) -> Any:
     try:
         return msgspec.msgpack.decode(data, type=kind, strict=True)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise RelevoError(Code.MALFORMED, str(error)) from error
+        raise RelevoError(Code.MALFORMED, _plain(error)) from error
+
+
+def _plain(error: Exception) -> str:
+    """msgspec quotes what it refuses; details end up in logs and on terminals."""
+    return ascii(str(error))[1:-1][:500]

@@ -132,21 +132,30 @@ class EvilWorld(World):
         """Put the offer on the machine's link in the broker's name and wait for the machine's answer."""
         control = self.evil.link(agent_of(machine))
         grant = from_json(envelope.payload, Grant).grant
-        before = len(control.heard)
-        control.send(link.Offer(grant=envelope, ticket_title=title))
+        asked: list[int] = []
+        if not self.audit(Action.SESSION_REQUESTED, grant=grant):
+            self.evil.forged.add(grant)
+
+        def ask() -> None:
+            asked.append(len(control.heard))
+            control.send(link.Offer(grant=envelope, ticket_title=title))
 
         def answered() -> link.OfferShown | link.OfferRefused | None:
-            for message in list(control.heard)[before:]:
+            for message in list(control.heard)[asked[-1] :]:
                 if isinstance(message, link.OfferShown | link.OfferRefused) and message.grant == grant:
                     return message
+                if isinstance(message, link.SessionEnded) and message.grant == grant and len(asked) < 3:
+                    ask()  # the broker's late End of the first session under this grant hit the second
+                    return None
             return None
 
+        ask()
         answer = wait_until("an answer to the offer", answered)
         return Offered(grant, answer, _refusal(answer, machine), journal_of(machine, grant))
 
     # --- what is on record ---------------------------------------------------------------------
 
-    def audit(self, action: Action | None = None, **equal: str) -> list[AuditRecord]:
+    def audit(self, action: Action | None = None, **equal: Any) -> list[AuditRecord]:
         """Records of the broker's log, straight from its store."""
         with contextlib.closing(_readonly(self.broker_data / "broker.db")) as db:
             rows = db.execute("SELECT record FROM audit ORDER BY idx").fetchall()
@@ -156,7 +165,7 @@ class EvilWorld(World):
             if (action is None or r.action is action) and all(getattr(r, k) == v for k, v in equal.items())
         ]  # fmt: skip
 
-    def audited(self, action: Action, **equal: str) -> AuditRecord:
+    def audited(self, action: Action, **equal: Any) -> AuditRecord:
         """The newest such record, once it is there."""
         found = wait_until(f"an audit entry {action} {equal}", lambda: self.audit(action, **equal))
         record = found[-1]

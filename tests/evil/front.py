@@ -110,6 +110,8 @@ class Front:
         self.rules = Rules()
         self.links: dict[str, ControlLink] = {}
         self.links_made = 0
+        self.forged: set[str] = set()
+        """Grants that the honest part of the broker knows nothing of, and does not hear about either."""
         self.asked: deque[Asked] = deque(maxlen=5_000)
         self.tokens: dict[str, RelayEnd] = {}
         self.relayed: deque[tuple[RelayEnd, bytes]] = deque(maxlen=20_000)
@@ -258,6 +260,8 @@ class Front:
                 if self.rules.refuse_links:
                     return
             passing.heard.append(message)
+            if getattr(message, "grant", None) in self.forged:
+                continue
             for frame in self.rules.from_agent(passing.agent, message):
                 await broker.send(_raw(frame))
 
@@ -266,6 +270,8 @@ class Front:
             message = from_msgpack(data, link.FromBroker)  # type: ignore[arg-type]
             if isinstance(message, link.Join):
                 self.tokens[message.token] = RelayEnd("agent", message.grant)
+            if getattr(message, "grant", None) in self.forged:
+                continue
             for frame in self.rules.to_agent(passing.agent, message):
                 await _send(socket, frame)
 

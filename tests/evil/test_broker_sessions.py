@@ -405,7 +405,9 @@ def test_a_broker_that_touches_the_relay_gains_nothing_but_a_broken_session(
 
     with world.evil.lying(relay=meddle):
         asking = ana.begin("diagnose", ticket, "--json")
+        more = ana.begin("diagnose", ticket, "--only", "uptime")  # what follows shows what is missing
         out, err = asking.communicate(timeout=60)
+        more.communicate(timeout=60)
     assert touched
     result = Result(("diagnose",), asking.returncode, out, err, 0.0)
     require_clean(result)

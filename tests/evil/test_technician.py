@@ -7,14 +7,17 @@ import json
 import socket
 import struct
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
 from protocol import assist
-from protocol.audit import Action
-from protocol.documents import FixRequest
+from protocol.api import Login, LoginChallenge, LoginRequest
+from protocol.audit import Action, Actor, ActorKind
+from protocol.documents import FixRequest, LoginProof
 from protocol.drivers.files import socket_address
+from protocol.drivers.http import BrokerHttp
 from protocol.dsse import seal
 from protocol.errors import Code, RelevoError
 from protocol.frames import FrameReader, frame
@@ -103,13 +106,14 @@ REQUESTS: dict[str, assist.Request] = {
 def test_what_was_not_granted_is_refused_and_recorded(
     world: EvilWorld, machine: Machine, held: HeldSession, bystander: Honest, name: str
 ) -> None:
-    before = len(world.audit(Action.REQUEST_REFUSED, agent=agent_of(machine)))
+    mine = agent_of(machine)
+    before = len(world.audit(Action.AGENT_REFUSED, agent=mine, grant=held.record.grant))
 
     assert answer(held, REQUESTS[name]) is Code.SCOPE_NOT_GRANTED
 
     wait_until(
         "the refusal in the log",
-        lambda: len(world.audit(Action.REQUEST_REFUSED, agent=agent_of(machine))) > before,
+        lambda: len(world.audit(Action.AGENT_REFUSED, agent=mine, grant=held.record.grant)) > before,
     )
     require_alive(held)
     bystander.require_undisturbed()
@@ -171,8 +175,7 @@ def test_half_a_frame_and_silence_and_hanging_up_disturb_nobody(held: HeldSessio
         ended.sendall(whole[: len(whole) // 2])
         ended.shutdown(socket.SHUT_WR)
         last = last_words(ended)
-    assert isinstance(last, assist.Failed)
-    assert last.code is Code.MALFORMED
+    assert last is None or (isinstance(last, assist.Failed) and last.code is Code.MALFORMED)
     with channel(held) as silent:
         require_alive(held)
         silent.sendall(whole[:2])
@@ -215,8 +218,21 @@ def _refused(raw: socket.socket) -> bool:
 
 def test_somebody_who_is_not_in_the_roster_gets_no_login(world: EvilWorld) -> None:
     mallory = world.person_without_login("mallory")
-    result = mallory("login", world.url, "--key", str(mallory.key), "--root", world.root_sha256, status=4)
-    require_clean(result)
+    own = mallory("login", world.url, "--key", str(mallory.key), "--root", world.root_sha256, status=4)
+    require_clean(own)
+
+    pin = world.keys.tls_sha256
+    http, signer = BrokerHttp(world.url, pin), signer_of(mallory)
+    challenge = http.post_json("/v1/auth/challenge", {}, LoginChallenge)
+    proof = LoginProof(
+        version=1, org=challenge.org, technician="ana", nonce=challenge.nonce, tls_sha256=pin,
+        at=datetime.now(UTC),
+    )  # fmt: skip
+    with pytest.raises(RelevoError) as refused:
+        http.post_json(
+            "/v1/auth/login", LoginRequest(key=signer.public_key.text, proof=seal(proof, signer)), Login
+        )
+    assert int(refused.value.exit_status) in (4, 8)
     world.audited(Action.LOGIN_REFUSED)
 
 
@@ -235,7 +251,7 @@ def test_a_technician_of_another_customer_does_not_even_see_the_ticket(
         require_clean(result)
     assert held.record.ticket not in gus("ticket", "list", "--json").out
     assert held.record.ticket not in gus("session", "list", "--json").out
-    world.audited(Action.ACCESS_REFUSED)
+    world.audited(Action.ACCESS_REFUSED, actor=Actor(kind=ActorKind.TECHNICIAN, id="gus"), customer="acme")
     require_alive(held)
     bystander.require_undisturbed()
 
@@ -259,7 +275,7 @@ def test_a_colleague_cannot_open_end_or_join_the_session_of_another(
     stolen = _grant_of(world, grant)
     with pytest.raises(RelevoError) as replayed:
         api.post_json("/v1/sessions", SessionRequest(grant=stolen), SessionView)
-    assert int(replayed.value.exit_status) in (4, 8, 9)
+    assert replayed.value.code in (Code.MALFORMED, Code.IDENTITY_MISMATCH, Code.REPLAYED)
     require_alive(held)
 
 
@@ -308,11 +324,9 @@ def test_after_the_end_nothing_is_answered_and_the_grant_is_dead(
         case "session end":
             ana("session", "end", ticket)
         case "stop":
-            others = [row for row in machine("status", "--json").json()["sessions"] if row["grant"] != grant]
             machine("stop")
-            assert others is not None
         case "ticket close":
-            ana("ticket", "resolve", ticket, "--resolution", "done")
+            ana("ticket", "resolve", ticket, "done")
             ana("ticket", "close", ticket)
         case _:
             ana("ticket", "cancel", ticket, "--reason", "x")
@@ -362,6 +376,6 @@ def test_fix_requests_of_others_and_without_a_plan_run_nothing(
         assert code is not Code.INTERNAL
         assert int(RelevoError(code).exit_status) in (4, 8, 9)
     assert not world.audit(Action.FIX_STARTED, agent=agent_of(machine))
-    world.audited(Action.REQUEST_REFUSED, agent=agent_of(machine))
+    world.audited(Action.AGENT_REFUSED, agent=agent_of(machine), grant=session.record.grant)
     require_alive(session)
     ana("session", "end", ticket)
