@@ -267,7 +267,7 @@ def _clock(name: ClockName, cycle: int, minutes: int, life: _Life, hours: Hours)
             used += open_us
     state = _state(life, used, target)
     due = crossed
-    if state is ClockState.MET:
+    if state in (ClockState.MET, ClockState.PAUSED):
         due = None
     elif crossed is None and state is ClockState.RUNNING:
         due = hours.add_us(laid[-1].until, target - used)
