@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Callable, Iterator
 from typing import Annotated
 
@@ -56,7 +57,14 @@ def figure(result: CollectorResult, key: str) -> float | None:
 
 
 def as_figure(value: Cell) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    """As ``figure``. Figures beyond a float's range are a machine's nonsense and count as missing."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def rows(result: CollectorResult, key: str) -> Iterator[dict[str, Cell]]:
