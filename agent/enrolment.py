@@ -12,7 +12,7 @@ from agent.folder import Folder, Membership
 from protocol.api import Enrolled, EnrolRequest
 from protocol.documents import PROTOCOL_VERSION, Enrolment, EnrolmentToken
 from protocol.drivers import sources
-from protocol.drivers.files import read_file
+from protocol.drivers.files import given, read_file
 from protocol.drivers.http import BrokerHttp
 from protocol.drivers.repository import Repository
 from protocol.dsse import seal, unsafe_peek
@@ -27,14 +27,15 @@ def enrol(folder: Folder, token_file: Path) -> Membership:
     """Join with a one-use token. Repeating it after a crash, with the same token, finishes the job.
 
     Raises:
-        RelevoError: ``already-exists`` when this folder belongs to an organisation; ``malformed`` or
+        RelevoError: ``already-exists`` when this folder belongs to an organisation; ``usage`` or
             ``not-found`` for the file; ``token-expired``, ``token-used``; ``identity-mismatch`` when
             the broker is not the token's; ``signature-invalid``, ``rollback``, … for its repository.
     """
     if folder.membership_file.exists():
         raise RelevoError(Code.ALREADY_EXISTS, f"{folder.root} is enrolled in {folder.membership().org_name}")
-    token = from_json(read_file(token_file, _MAX_TOKEN), TokenFile)
-    claims = unsafe_peek(token.token, EnrolmentToken)
+    with given(token_file):
+        token = from_json(read_file(token_file, _MAX_TOKEN), TokenFile)
+        claims = unsafe_peek(token.token, EnrolmentToken)
     now = datetime.now(UTC)
     if now > claims.expires:
         raise RelevoError(Code.TOKEN_EXPIRED, claims.token)

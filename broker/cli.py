@@ -12,6 +12,7 @@ import click
 
 from broker.config import load_config
 from protocol import VERSION
+from protocol.drivers.files import given
 from protocol.drivers.terminal import (
     Group,
     common_options,
@@ -30,10 +31,20 @@ _data = option("--data", type=click.Path(path_type=Path), required=True, help="b
 _database = option("--database", default=None, help="broker.option.database")
 
 
+def _version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        say(f"relevo-broker {VERSION}")
+        context.exit()
+
+
 @click.group(cls=Group, help="broker")
-@click.version_option(VERSION, prog_name="relevo-broker")
+@option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="option.version"
+)
+@option("--lang", type=click.Choice(["en", "es"]), expose_value=False, help="option.lang")
+@option("--debug", is_flag=True, expose_value=False, help="option.debug")
 def cli() -> None:
-    pass
+    """The commands below."""
 
 
 @cli.command("init", help="broker.init")
@@ -120,7 +131,8 @@ def backup(data: Path, target: Path, as_json: bool) -> None:
 def restore(data: Path, source: Path, as_json: bool) -> None:
     from broker import backup as backups
 
-    backups.restore(data, source)
+    with given(source):
+        backups.restore(data, source)
     if as_json:
         emit_json({"data": str(data.absolute())})
         return

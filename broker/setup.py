@@ -13,7 +13,7 @@ from broker.keys import load_identity, make_keys, public_hex
 from broker.repository import make_folders
 from broker.store import schema
 from protocol.api import Pairing
-from protocol.drivers.files import private_folder, read_file, write_private
+from protocol.drivers.files import given, private_folder, read_file, write_private
 from protocol.drivers.http import Address, address
 from protocol.errors import Code, RelevoError
 from protocol.ids import new_nonce
@@ -29,7 +29,7 @@ def init(
 
     Raises:
         RelevoError: ``already-exists``; ``usage`` for an unfit URL or only one of certificate and key;
-            ``malformed`` for a certificate that cannot be used; ``cannot-record``.
+            ``usage`` for a certificate that cannot be used; ``cannot-record``.
     """
     where = _address(url)
     if (certificate is None) != (key is None):
@@ -40,8 +40,11 @@ def init(
     private_folder(data)
     make_keys(config.keys)
     if certificate and key:
-        write_private(config.certificate, read_file(certificate, 1 << 20))
-        write_private(config.certificate_key, read_file(key, 1 << 20))
+        with given(certificate):
+            pair = read_file(certificate, 1 << 20), read_file(key, 1 << 20)
+            tls.server_context(certificate, key)
+        write_private(config.certificate, pair[0])
+        write_private(config.certificate_key, pair[1])
     elif not config.certificate.exists():
         tls.make_self_signed(where.host, config.certificate, config.certificate_key, now)
     tls.server_context(config.certificate, config.certificate_key)

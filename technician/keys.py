@@ -17,7 +17,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
-from protocol.drivers.files import read_file
+from protocol.drivers.files import given, read_file
 from protocol.errors import Code, RelevoError
 from protocol.sshkeys import KeySigner, PublicKey, Signer
 from technician.sshagent import AgentSigner, SshAgent
@@ -30,10 +30,15 @@ def load_signer(reference: str) -> Signer:
     """The signer that ``reference`` names.
 
     Raises:
-        RelevoError: ``not-found`` (no such file, key or agent), ``refused`` (file not readable, or its key
-            has a passphrase and is not in the agent), ``conflict`` (``agent`` and several keys),
-            ``malformed`` (not a key we use).
+        RelevoError: ``not-found`` (no such file, key or agent), ``conflict`` (``agent`` and several keys),
+            ``usage`` (file not readable, not a key we use, or one with a passphrase that is not in the
+            agent).
     """
+    with given(reference):
+        return _load(reference)
+
+
+def _load(reference: str) -> Signer:
     if reference == AGENT:
         return _only_key(SshAgent.from_environment())
     if reference.startswith("SHA256:"):

@@ -13,11 +13,11 @@ from agent.journal import Journal
 from agent.localclient import ask as ask_agent
 from protocol.audit import Action
 from protocol.documents import PROTOCOL_VERSION, HelpRequest, UserReply
+from protocol.drivers.shown import local_time
 from protocol.drivers.terminal import Command, emit_json, note, option, printable, say, words
 from protocol.dsse import seal
 from protocol.errors import Code, RelevoError
 from protocol.ids import new_nonce
-from protocol.times import rfc3339
 from protocol.wire import facts
 
 _URGENCY = {"high": 1, "medium": 2, "low": 3}
@@ -66,7 +66,7 @@ def tickets(folder: Folder, as_json: bool) -> None:
     for row in rows:
         say(f"{row.ticket}  {w(f'state.{row.state}')}  {printable(row.title)}")
         for answer in row.replies:
-            say(f"    {rfc3339(answer.at)} {printable(answer.by)}: {printable(answer.text)}")
+            say(f"    {local_time(answer.at)} {printable(answer.by)}: {printable(answer.text)}")
 
 
 @click.command(cls=Command, help="reply")

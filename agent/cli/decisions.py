@@ -11,10 +11,10 @@ from agent.journal import Journal
 from agent.localclient import ask
 from protocol.audit import Action
 from protocol.documents import JournalEntry
+from protocol.drivers.shown import folded, local_time
 from protocol.drivers.terminal import Command, Group, emit_json, note, option, printable, say, words
 from protocol.errors import Code, RelevoError
 from protocol.scopes import Floor, Scope, parse_scopes
-from protocol.times import rfc3339
 from protocol.wire import facts, from_json
 
 _STOP_S = 0.5
@@ -40,19 +40,24 @@ def _show(row: messages.RequestView) -> None:
     """One request as a card. Names come out of the verified roster; free text is escaped."""
     w = words()
     say(w("request.title", id=row.id))
-    say(w("request.who", technician=printable(row.technician_name), organisation=printable(row.organisation)))
-    say(w("request.ticket", ticket=row.ticket, title=printable(row.ticket_title)))
-    say(w("request.reason", reason=printable(row.reason)))
+    who, organisation = printable(row.technician_name), printable(row.organisation)
+    say(folded(w("request.who", technician=who, organisation=organisation)))
+    say(folded(w("request.ticket", ticket=row.ticket, title=printable(row.ticket_title)), "  "))
+    say(folded(w("request.reason", reason=printable(row.reason)), "  "))
     if row.kind == "fix":
         say(printable(row.question, newlines=True))
     else:
         say(w("request.wants"))
         for scope in row.scopes:
-            say(f"  - {scope}: {w(f'scope.{scope}.card')}")
+            say(folded(f"  - {scope}: {w(f'scope.{scope}.card')}", "    "))
         for scope in row.refused_scopes:
-            say(f"  - {w('request.never', scope=w(f'scope.{scope}'))}")
-    say(w("request.until", ends=rfc3339(row.ends), answer_by=rfc3339(row.answer_by)))
+            say(folded(f"  - {w('request.never', scope=w(f'scope.{scope}'))}", "    "))
+    say(folded(w("request.until", ends=local_time(row.ends))))
+    say(folded(w("request.answer-by", answer_by=local_time(row.answer_by))))
+    say()
     say(w("request.how", id=row.id))
+    if row.kind != "fix":
+        say(w("request.less", id=row.id, scope=row.scopes[0] if row.scopes else Scope.DIAGNOSE))
     say()
 
 

@@ -13,9 +13,9 @@ from agent import messages
 from agent.cli.common import agent_options
 from agent.folder import Folder
 from agent.localclient import ask
+from protocol.drivers.shown import local_time
 from protocol.drivers.terminal import Command, emit_json, note, option, printable, say, words
 from protocol.errors import Code, RelevoError
-from protocol.times import rfc3339
 
 
 @click.command(cls=Command, help="enrol")
@@ -45,8 +45,7 @@ def run_agent(verbose: bool, folder: Folder, as_json: bool) -> None:
     logging.basicConfig(
         stream=sys.stderr, level=level, format="%(asctime)s %(name)s %(levelname)s %(message)s"
     )
-    note(words()("running", organisation=printable(folder.membership().org_name)))
-    run(folder)
+    run(folder, lambda name: note(words()("running", organisation=printable(name))))
 
 
 @click.command(cls=Command, help="status")
@@ -75,12 +74,12 @@ def status(folder: Folder, as_json: bool) -> None:
     say(
         w(
             "status.online" if state.online else "status.offline",
-            since=rfc3339(state.since) if state.since else "-",
+            since=local_time(state.since),
         )
     )
     for session in state.sessions:
         say(w("status.session", technician=printable(session.technician_name), ticket=session.ticket,
-              scopes=", ".join(w(f"scope.{scope}") for scope in session.scopes), until=rfc3339(session.until)))  # fmt: skip
+              scopes=", ".join(w(f"scope.{scope}") for scope in session.scopes), until=local_time(session.until)))  # fmt: skip
     if not state.sessions:
         say(w("status.nobody"))
     if state.requests:

@@ -10,10 +10,10 @@ from agent.cli.common import agent_options
 from agent.folder import Folder
 from agent.journal import Journal
 from protocol.documents import JournalEntry
+from protocol.drivers.shown import local_stamp
 from protocol.drivers.terminal import Command, add_words, emit_json, note, printable, say, words
 from protocol.errors import Code, RelevoError
 from protocol.receipts import Receipt, make_receipt, render_text
-from protocol.times import rfc3339
 from protocol.wire import from_json
 from protocol.wording import receipt as wording
 
@@ -53,6 +53,6 @@ def _receipt(journal: Journal, grant: str) -> Receipt:
 
 
 def _row(receipt: Receipt) -> None:
-    when = rfc3339(receipt.began) if receipt.began else words()("receipts.never-opened")
+    when = local_stamp(receipt.began) if receipt.began else words()("receipts.never-opened")
     who = printable(receipt.grant.technician or "-")
     say(f"{(receipt.session or '-')[:8]}  {when}  {receipt.grant.ticket or '-'}  {who}")

@@ -170,7 +170,7 @@ class Desk:
             try:
                 held.enter_context(locked(self._folder / "engine.lock", 0.0))
             except RelevoError as error:
-                if error.code is Code.TIMEOUT:
+                if error.code is Code.CONFLICT:
                     raise RelevoError(Code.CONFLICT, "another fix is running on this machine") from error
                 raise
             yield

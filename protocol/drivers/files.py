@@ -70,6 +70,22 @@ def read_file(path: Path, limit: int = 64 << 20) -> bytes:
     return content
 
 
+@contextlib.contextmanager
+def given(name: object) -> Iterator[None]:
+    """Faults of something that somebody gave us on the command line are wrong input, and are named.
+
+    Raises:
+        RelevoError: ``usage`` where the block raises ``malformed``, ``refused`` or ``too-large``.
+    """
+    try:
+        yield
+    except RelevoError as error:
+        if error.code not in (Code.MALFORMED, Code.REFUSED, Code.TOO_LARGE):
+            raise
+        detail = error.detail if str(name) in error.detail else f"{name}: {error.detail}"
+        raise RelevoError(Code.USAGE, detail) from error
+
+
 def _sync_folder(folder: Path) -> None:
     if os.name != "posix":
         return

@@ -35,7 +35,7 @@ def locked(path: Path, deadline_s: float) -> Iterator[None]:
     """Hold the lock file ``path``; the operating system lets go of it when the process dies.
 
     Raises:
-        RelevoError: ``timeout`` when another holder keeps it for ``deadline_s``; ``cannot-record``.
+        RelevoError: ``conflict`` when another holder keeps it for ``deadline_s``; ``cannot-record``.
     """
     private_folder(path.parent)
     try:
@@ -46,7 +46,7 @@ def locked(path: Path, deadline_s: float) -> Iterator[None]:
         ends = time.monotonic() + deadline_s
         while not _try_lock(descriptor):
             if time.monotonic() > ends:
-                raise RelevoError(Code.TIMEOUT, f"{path} is held by another process")
+                raise RelevoError(Code.CONFLICT, f"another process works in {path.parent}")
             time.sleep(_POLL_S)
         yield
     finally:

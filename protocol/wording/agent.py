@@ -91,18 +91,26 @@ TABLE: dict[str, tuple[str, str]] = {
     "request.who": ("{technician} of {organisation} asks", "Lo pide {technician}, de {organisation}"),
     "request.ticket": ("for ticket {ticket}: “{title}”", "para el tique {ticket}: «{title}»"),
     "request.reason": ("because: {reason}", "porque: {reason}"),
-    "request.wants": ("to be allowed to:", "poder:"),
+    "request.wants": ("to be allowed to:", "y quiere poder:"),
     "request.never": (
         "{scope}: also asked for, but this machine never allows it",
         "{scope}: también se pide, pero este equipo no lo permite nunca",
     ),
     "request.until": (
-        "until {ends} at the latest. Answer by {answer_by}; no answer means no.",
-        "como máximo hasta {ends}. Responda antes de {answer_by}; si no responde, es que no.",
+        "It ends at {ends} at the latest. You can stop it at any moment before.",
+        "Termina, como muy tarde: {ends}. Usted puede pararlo antes, en cualquier momento.",
+    ),
+    "request.answer-by": (
+        "Answer by {answer_by}; no answer means no.",
+        "Hora límite para responder: {answer_by}. Si no responde, es que no.",
     ),
     "request.how": (
-        "Say yes: relevo-agent allow {id}     Say no: relevo-agent deny {id}     Stop later: relevo-agent stop",
-        "Para permitirlo: relevo-agent allow {id}     Para negarse: relevo-agent deny {id}     Para pararlo después: relevo-agent stop",
+        "Say yes:         relevo-agent allow {id}\nSay no:          relevo-agent deny {id}\nStop it later:   relevo-agent stop",
+        "Permitirlo:            relevo-agent allow {id}\nNegarse:               relevo-agent deny {id}\nPararlo más tarde:     relevo-agent stop",
+    ),
+    "request.less": (
+        "Allow only part: relevo-agent allow {id} --scope {scope} --minutes 10",
+        "Permitir solo parte:   relevo-agent allow {id} --scope {scope} --minutes 10",
     ),
     "allow": (
         "Allow a request, all of it or only a part, and for as long as you want.",
@@ -127,7 +135,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "stopped": ("Sessions ended: {count}.", "Sesiones terminadas: {count}."),
     "receipts": (
         "Who saw, ran and changed what on this machine: the list, or one session's receipt.",
-        "Quién ha visto, ejecutado y cambiado qué en este equipo: la lista, o el recibo de una sesión.",
+        "Quién ha visto, ejecutado y cambiado qué en este equipo: la lista, o el comprobante de una sesión.",
     ),
     "receipts.example": ("relevo-agent receipts 3f9a12c4", "relevo-agent receipts 3f9a12c4"),
     "receipts.none": (
@@ -155,8 +163,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "floor.notify": ("you are only told", "solo se le avisa"),
     "floor.never": ("never allowed", "no se permite nunca"),
     "enrolled": (
-        "This machine now belongs to {organisation} (machine {agent}). Start the agent with `relevo-agent run`.",
-        "Este equipo pertenece ahora a {organisation} (equipo {agent}). Inicie el agente con `relevo-agent run`.",
+        "This machine can now ask {organisation} for help (machine {agent}). Start the agent with `relevo-agent run`.",
+        "Este equipo ya puede pedir ayuda a {organisation} (equipo {agent}). Inicie el agente con `relevo-agent run`.",
     ),
     "status.member": (
         "Organisation: {organisation}. Machine: {agent}.",
@@ -198,8 +206,8 @@ TABLE: dict[str, tuple[str, str]] = {
         "tomar imágenes de su pantalla: cierre lo que nadie deba ver",
     ),
     "scope.fix.card": (
-        "run repairs that the organisation approved beforehand; each is checked, and undone if it does not help",
-        "ejecutar reparaciones que la organización aprobó antes; cada una se comprueba, y se deshace si no sirve",
+        "run repairs that the organisation approved beforehand; each is checked, and undone where possible if it does not help",
+        "ejecutar reparaciones que la organización aprobó antes; cada una se comprueba y, si no sirve, se deshace cuando es posible",
     ),
     "scope.files.card": (
         "read and write files in one exchange folder, nowhere else",

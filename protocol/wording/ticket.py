@@ -112,7 +112,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "option.no-article": ("Why there is no article.", "Por qué no hay artículo."),
     "option.move-reason": ("Why.", "Por qué."),
     "option.output": ("File to write.", "Archivo donde guardar."),
-    "column.ticket": ("TICKET", "TIQUE"),
+    "column.ticket": ("Ticket", "Tique"),
     "column.priority": ("Priority", "Prioridad"),
     "column.state": ("State", "Estado"),
     "column.customer": ("Customer", "Cliente"),

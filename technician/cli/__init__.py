@@ -141,6 +141,7 @@ def _version(context: click.Context, _parameter: click.Parameter, value: bool) -
 )
 @option("--home", "home_everywhere", metavar="DIR", envvar="RELEVO_HOME", help="option.home")
 @option("--lang", type=click.Choice(["en", "es"]), expose_value=False, help="option.lang")
+@option("--debug", is_flag=True, expose_value=False, help="option.debug")
 def cli(home_everywhere: str | None) -> None:
     """Values are read from the context by ``technician_options``."""
 

@@ -8,8 +8,8 @@ from urllib.parse import quote
 import click
 
 from protocol.api import Agents, AgentView
+from protocol.drivers.shown import local_stamp
 from protocol.drivers.terminal import Group, emit_json, option, printable, say, words
-from protocol.times import rfc3339
 from technician.cli.common import show_rows, technician_options
 from technician.login import client
 
@@ -53,8 +53,8 @@ def show(agent_id: str, home: Path, as_json: bool) -> None:
         "platform": view.platform,
         "version": view.version,
         "online": w("yes" if view.online else "no"),
-        "enrolled": rfc3339(view.enrolled),
-        "last_seen": rfc3339(view.last_seen) if view.last_seen else "-",
+        "enrolled": local_stamp(view.enrolled),
+        "last_seen": local_stamp(view.last_seen),
     }
     for name, value in lines.items():
         say(f"{w(f'column.{name}'):<14}{printable(str(value))}")

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from protocol import assist
+from protocol.drivers.shown import local_stamp
 from protocol.drivers.terminal import Group, emit_json, note, option, printable, say, words
 from protocol.errors import Code, RelevoError
-from protocol.times import rfc3339
 from technician.assist import exchange, find_session
 from technician.cli.common import Progress, progress, show_rows, technician_options
 from technician.fixing import (
@@ -247,10 +247,7 @@ def _show_facts(known: Known, *, to_stdout: bool = True) -> None:
 def _show_runs(runs: tuple[assist.FixOutcome, ...]) -> None:
     w = words()
     titles = [w(f"fix.column.{name}") for name in ("run", "fix", "version", "state", "at")]
-    rows = [
-        (one.run, one.fix, one.fix_version, _state(one.state), rfc3339(one.at)[:19] if one.at else "")
-        for one in runs
-    ]
+    rows = [(one.run, one.fix, one.fix_version, _state(one.state), local_stamp(one.at)) for one in runs]
     show_rows(titles, rows, "fix.no_runs")
 
 

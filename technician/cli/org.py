@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from protocol.drivers.shown import local_time
 from protocol.drivers.terminal import Group, emit_json, note, option, printable, say, words
 from protocol.scopes import Mode, Role
-from protocol.times import parse_duration, rfc3339
+from protocol.times import parse_duration
 from technician.cli.common import show_rows, technician_options
 from technician.cli.org_fix import fix
 from technician.cli.org_signer import signer
@@ -223,5 +224,5 @@ def token(customer_id: str, mode: str, expires: str, output: Path, home: Path, a
             {"file": str(output), "token": made.token, "customer": made.customer, "expires": made.expires}
         )
     else:
-        say(words()("org.token.done", file=output, expires=rfc3339(made.expires)))
+        say(words()("org.token.done", file=output, expires=local_time(made.expires)))
         note(words()("org.token.hand"))

@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from protocol.api import Leg, LegRequest, SessionEnd, Sessions, SessionView
+from protocol.drivers.shown import local_stamp, local_time
 from protocol.drivers.terminal import Command, Group, emit_json, note, option, printable, say, words
 from protocol.errors import Code, RelevoError
 from protocol.scopes import parse_scopes
-from protocol.times import rfc3339
 from technician.cli.common import show_rows, technician_options
 from technician.held import HeldSession, HolderParameters, find_session, held_sessions
 
@@ -64,7 +64,9 @@ def open_(
         emit_json(held.record)
         return
     names = ", ".join(opened.consent.scopes)
-    note(w("session.opened", ticket=opened.grant.ticket, until=rfc3339(opened.consent.until), scopes=names))
+    note(
+        w("session.opened", ticket=opened.grant.ticket, until=local_time(opened.consent.until), scopes=names)
+    )
     missing = [name for name in scopes if name not in opened.consent.scopes]
     if missing:
         note(w("session.less", scopes=", ".join(missing)))
@@ -98,7 +100,7 @@ def _list(path: str, home: Path, as_json: bool) -> None:
         w(f"column.{n}") for n in ("session", "ticket", "technician", "state", "scopes", "ends", "here")
     ]
     shown = [
-        (row.grant[:8], row.ticket, row.technician, _state(row), ",".join(row.scopes), rfc3339(row.ends),
+        (row.grant[:8], row.ticket, row.technician, _state(row), ",".join(row.scopes), local_stamp(row.ends),
          w("yes" if row.grant in here else "no"))
         for row in rows
     ]  # fmt: skip

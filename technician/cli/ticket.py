@@ -16,10 +16,10 @@ from protocol.api import (
     TicketText,
     TicketView,
 )
+from protocol.drivers.shown import local_stamp
 from protocol.drivers.terminal import Command, Group, emit_json, note, option, printable, say, words
 from protocol.errors import Code, RelevoError
 from protocol.tickets import CauseCode, State
-from protocol.times import rfc3339
 from technician.cli.common import Table, show_rows, technician_options
 from technician.login import Api, client
 
@@ -124,7 +124,7 @@ def _show_detail(detail: TicketDetail) -> None:
         "agent": view.agent or "-",
         "requester": view.requester,
         "assignee": f"{view.assignee} (L{view.tier})" if view.assignee else "-",
-        "created": rfc3339(view.created),
+        "created": local_stamp(view.created),
         "resolution": view.resolution,
         "cause": view.cause,
     }
@@ -137,7 +137,7 @@ def _show_detail(detail: TicketDetail) -> None:
     say()
     timeline = Table(w("column.time"), w("column.by"), w("column.event"), "")
     for event in detail.timeline:
-        timeline.add(rfc3339(event.at)[:19], event.by, event.kind, event.text[:160])
+        timeline.add(local_stamp(event.at), event.by, event.kind, event.text[:160])
     timeline.show()
     if detail.artifacts:
         say()

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
-from protocol.drivers.files import read_file, write_private
+from protocol.drivers.files import given, read_file, write_private
 from protocol.errors import Code, RelevoError
 from protocol.sshkeys import PublicKey
 
@@ -65,11 +65,9 @@ def public_line(signer: CryptoSigner) -> str:
 
 
 def read_public_line(path: Path) -> PublicKey:
-    """The first key of a ``.pub`` file. Raises RelevoError: ``not-found``, ``malformed``."""
-    try:
-        return PublicKey.from_text(read_file(path, _MAX_KEY).decode())
-    except UnicodeDecodeError as error:
-        raise RelevoError(Code.MALFORMED, f"{path} is no SSH public key") from error
+    """The first key of a ``.pub`` file. Raises RelevoError: ``not-found``, ``usage``."""
+    with given(path):
+        return PublicKey.from_text(read_file(path, _MAX_KEY).decode("ascii", "replace"))
 
 
 def make_ssh_key(path: Path, comment: str) -> PublicKey:

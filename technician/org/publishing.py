@@ -14,7 +14,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Timestamp
 
 from protocol import layout
 from protocol.api import Pairing, PairRequest, Publication, Published, RepositoryFile
-from protocol.drivers.files import read_file, write_private
+from protocol.drivers.files import given, read_file, write_private
 from protocol.drivers.http import BrokerHttp
 from protocol.errors import Code, RelevoError
 from protocol.organisation import BrokerKeys
@@ -102,12 +102,13 @@ def read_pairing(where: str) -> tuple[Pairing, Path | None]:
     """The broker's pairing data, and its folder where ``where`` is one.
 
     Raises:
-        RelevoError: ``usage``, ``not-found``, ``refused`` or ``malformed``.
+        RelevoError: ``usage`` or ``not-found``.
     """
     parts = urlsplit(where)
     if parts.scheme not in ("https", "wss"):
         folder = Path(where)
-        return _checked(from_json(read_file(folder / "pairing.json", _MAX_PAIRING), Pairing)), folder
+        with given(folder / "pairing.json"):
+            return _checked(from_json(read_file(folder / "pairing.json", _MAX_PAIRING), Pairing)), folder
     name, _, value = parts.fragment.partition("=")
     if name != "pairing" or not value:
         raise RelevoError(
@@ -117,7 +118,8 @@ def read_pairing(where: str) -> tuple[Pairing, Path | None]:
         content = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
     except (binascii.Error, ValueError) as error:
         raise RelevoError(Code.USAGE, "the pairing data in that line is cut or changed") from error
-    return _checked(from_json(content, Pairing)), None
+    with given("the pairing data in that line is cut or changed"):
+        return _checked(from_json(content, Pairing)), None
 
 
 def pairing_line(pairing: Pairing) -> str:

@@ -79,22 +79,23 @@ def test_an_encrypted_key_file_is_pointed_to_the_agent(
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     with pytest.raises(RelevoError, match="ssh-add") as caught:
         load_signer(str(_keygen(tmp_path / "id", passphrase="correct horse")))
-    assert caught.value.code is Code.REFUSED
+    assert caught.value.code is Code.USAGE
 
 
 @pytest.mark.parametrize("kind", ["ecdsa", "rsa"])
 def test_other_kinds_of_keys_are_refused(tmp_path: Path, kind: str) -> None:
     with pytest.raises(RelevoError) as caught:
         load_signer(str(_keygen(tmp_path / "id", kind)))
-    assert caught.value.code is Code.MALFORMED
+    assert caught.value.code is Code.USAGE
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n"])
-def test_a_file_that_is_no_key_is_malformed(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_key_is_wrong_input_and_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "id").write_bytes(content)
     with pytest.raises(RelevoError) as caught:
         load_signer(str(tmp_path / "id"))
-    assert caught.value.code is Code.MALFORMED
+    assert caught.value.code is Code.USAGE
+    assert str(tmp_path / "id") in caught.value.detail
 
 
 def test_a_missing_file_is_not_found(tmp_path: Path) -> None:

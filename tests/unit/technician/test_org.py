@@ -161,7 +161,7 @@ def test_the_last_administrator_stays(home: Path) -> None:
 def test_a_file_that_holds_no_ed25519_key_is_refused(home: Path, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bad.pub").write_bytes(content)
     given = (home, "bad", "Bad", None, [Role.APPROVER], [], [tmp_path / "bad.pub"])
-    assert code_of(people.add_technician, *given) is Code.MALFORMED
+    assert code_of(people.add_technician, *given) is Code.USAGE
 
 
 def test_one_person_has_one_fix_key(home: Path, tmp_path: Path) -> None:
@@ -261,8 +261,8 @@ def test_a_broker_with_another_certificate_is_not_paired_with(home: Path, broker
     [
         ("https://h:1/", Code.USAGE),
         ("https://h:1/#pairing=", Code.USAGE),
-        ("https://h:1/#pairing=%%%", Code.MALFORMED),
-        ("https://h:1/#pairing=e30", Code.MALFORMED),
+        ("https://h:1/#pairing=%%%", Code.USAGE),
+        ("https://h:1/#pairing=e30", Code.USAGE),
         ("/nowhere/at/all", Code.NOT_FOUND),
     ],
 )
@@ -455,7 +455,7 @@ def test_a_key_with_a_passphrase_and_no_ssh_agent_is_refused_without_asking(
     change = ["ssh-keygen", "-q", "-p", "-P", "", "-N", "open sesame", "-f", str(tmp_path / "ana")]
     subprocess.run(change, check=True, capture_output=True, timeout=20)
     wanted = (tmp_path / "ana-home", broker.files.pairing.url, str(tmp_path / "ana"), root)
-    assert code_of(login, *wanted) is Code.REFUSED
+    assert code_of(login, *wanted) is Code.USAGE
     assert broker.logins == 0
 
 

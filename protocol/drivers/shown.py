@@ -1,0 +1,44 @@
+"""How times and long sentences are shown to people; programs get RFC 3339 and whole lines by ``--json``."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from datetime import datetime
+
+_WIDEST = 100
+"""Longer lines are hard to read, however wide the terminal is."""
+_NARROWEST = 20
+
+
+def local_time(moment: datetime | None, now: datetime | None = None) -> str:
+    """``17:30`` today, ``2026-11-23 09:00`` on another day, in this machine's zone; ``-`` for None."""
+    if moment is None:
+        return "-"
+    here = moment.astimezone()
+    same_day = here.date() == (now or datetime.now().astimezone()).astimezone().date()
+    return f"{here:%H:%M}" if same_day else f"{here:%Y-%m-%d %H:%M}"
+
+
+def local_stamp(moment: datetime | None) -> str:
+    """``2026-11-23 09:00:05`` in this machine's zone, for the columns of a table; ``-`` for None."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}" if moment is not None else "-"
+
+
+def folded(text: str, indent: str = "", width: int | None = None) -> str:
+    """``text`` broken between words to fit the terminal; later lines begin with ``indent``.
+
+    Args:
+        width: columns; None takes those of the terminal, and leaves lines whole where there is none.
+    """
+    if width is None:
+        if not sys.stdout.isatty():
+            return text
+        width = shutil.get_terminal_size().columns
+    return textwrap.fill(
+        text,
+        width=max(_NARROWEST, min(width, _WIDEST)),
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+    )
