@@ -66,7 +66,8 @@ class HostileAgent:
         rest = asyncio.all_tasks(self._loop)
         for task in rest:
             task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
+        if rest:
+            self._loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
         self._loop.close()
 
     async def _serve(self) -> None:
