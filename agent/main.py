@@ -7,13 +7,13 @@ session workers and short-lived children.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import os
 import platform
 import signal
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from agent import messages, processes, supervisor
@@ -25,6 +25,7 @@ from agent.sessions import Sessions
 from protocol import VERSION, link
 from protocol.documents import Grant
 from protocol.drivers.files import write_private
+from protocol.drivers.locks import locked
 from protocol.envelope import Envelope
 from protocol.errors import Code, RelevoError
 from protocol.wire import Wire, from_json, to_json
@@ -90,6 +91,10 @@ class Agent:
         return self._sessions.live()
 
     async def connected(self, welcome: link.Welcome) -> None:
+        """Raises RelevoError: ``rollback`` when the journal was lost or set back: entries under numbers that
+        the log holds already would never be taken, and acts would go unrecorded."""
+        if welcome.journal_sequence > self._journal.last_sequence():
+            raise RelevoError(Code.ROLLBACK, "the broker holds more of this journal than this machine")
         self._journal.acknowledged(welcome.journal_sequence)
         self._sent_upto = welcome.journal_sequence
         self._journal_news.set()
@@ -128,7 +133,7 @@ class Agent:
         )
         done = await asyncio.to_thread(
             processes.run,
-            [sys.executable, "-m", "agent.prove"],
+            processes.own_program("agent.prove"),
             stdin=wanted,
             timeout_s=_PROOF_S,
             output_limit_bytes=64 << 10,
@@ -179,7 +184,9 @@ class Agent:
             self._sent_upto = entries[-1][0]
         return bool(entries)
 
-    async def _ask(self, message: link.Ask | link.Reply | link.TicketsQuery) -> link.FromBroker:
+    async def _ask(
+        self, message: link.Ask | link.Reply | link.Move | link.Rate | link.TicketsQuery
+    ) -> link.FromBroker:
         await self._link.until_up(_LINK_S)
         future: asyncio.Future[link.FromBroker] = asyncio.get_running_loop().create_future()
         self._waiting[message.ref] = future
@@ -218,9 +225,15 @@ class Agent:
                 made = await self._ask(link.Ask(ref=next(self._refs), request=request.request))
                 if not isinstance(made, link.TicketMade):
                     raise RelevoError(Code.MALFORMED, "no ticket in the answer")
-                return messages.TicketOpened(ticket=made.ticket)
+                return messages.TicketOpened(ticket=made.ticket, similar=made.similar)
             case messages.SendReply():
                 await self._ask(link.Reply(ref=next(self._refs), reply=request.reply))
+                return messages.Ok(count=1)
+            case messages.SendMove():
+                await self._ask(link.Move(ref=next(self._refs), move=request.move))
+                return messages.Ok(count=1)
+            case messages.SendRating():
+                await self._ask(link.Rate(ref=next(self._refs), rating=request.rating))
                 return messages.Ok(count=1)
             case messages.TicketsWanted():
                 tickets = await self._ask(link.TicketsQuery(ref=next(self._refs)))
@@ -248,10 +261,28 @@ def run(folder: Folder, announce: Callable[[str], None] = lambda _name: None) ->
             ``cannot-record`` when the journal cannot be opened.
     """
     membership = folder.membership()
-    journal = Journal(folder.journal, membership.agent)
-    try:
-        asyncio.run(Agent(folder, membership, journal).run(lambda: announce(membership.org_name)))
-    except* RelevoError as group:
-        raise group.exceptions[0] from None
-    finally:
-        journal.close()
+    with _alone(folder):
+        journal = Journal(folder.journal, membership.agent)
+        try:
+            asyncio.run(Agent(folder, membership, journal).run(lambda: announce(membership.org_name)))
+        except* RelevoError as group:
+            raise group.exceptions[0] from None
+        finally:
+            journal.close()
+
+
+@contextlib.contextmanager
+def _alone(folder: Folder) -> Iterator[None]:
+    """One agent a folder: a second one would end the first one's sessions and take its socket.
+
+    Raises:
+        RelevoError: ``conflict``, ``cannot-record``.
+    """
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(locked(folder.run / "agent.lock", 0.0))
+        except RelevoError as error:
+            if error.code is Code.CONFLICT:
+                raise RelevoError(Code.CONFLICT, f"an agent already runs for {folder.root}") from error
+            raise
+        yield

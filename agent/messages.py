@@ -39,6 +39,8 @@ class RequestView(Wire, frozen=True):
     answer_by: Moment
     question: Text = ""
     """For ``fix``: what would be done, in plain words."""
+    invited_by: Line | None = None
+    """Set for an outside expert: who invited them."""
 
 
 class SessionRow(Wire, frozen=True):
@@ -85,11 +87,30 @@ class SendReply(Wire, frozen=True, tag="send-reply"):
     reply: Envelope
 
 
+class SendMove(Wire, frozen=True, tag="send-move"):
+    move: Envelope
+
+
+class SendRating(Wire, frozen=True, tag="send-rating"):
+    rating: Envelope
+
+
 class TicketsWanted(Wire, frozen=True, tag="tickets-wanted"):
     pass
 
 
-LocalRequest = StatusQuery | RequestsQuery | Allow | Deny | Stop | AskHelp | SendReply | TicketsWanted
+LocalRequest = (
+    StatusQuery
+    | RequestsQuery
+    | Allow
+    | Deny
+    | Stop
+    | AskHelp
+    | SendReply
+    | SendMove
+    | SendRating
+    | TicketsWanted
+)
 
 
 class Status(Wire, frozen=True, tag="status-is"):
@@ -112,6 +133,7 @@ class TicketList(Wire, frozen=True, tag="ticket-list"):
 
 class TicketOpened(Wire, frozen=True, tag="ticket-opened"):
     ticket: TicketId
+    similar: tuple[TicketId, ...] = ()
 
 
 class Ok(Wire, frozen=True, tag="ok"):
@@ -133,6 +155,7 @@ class Start(Wire, frozen=True, tag="start"):
     data: str
     grant: Envelope
     ticket_title: Line
+    invitation: Envelope | None = None
 
 
 class Decide(Wire, frozen=True, tag="decide"):
@@ -178,6 +201,8 @@ class Verified(Wire, frozen=True, tag="verified"):
     technician_name: Line
     askable: tuple[Scope, ...]
     automatic: bool
+    invited_by: Line | None = None
+    """Name of the technician who invited this outside expert."""
 
 
 class Refused(Wire, frozen=True, tag="refused"):

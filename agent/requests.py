@@ -66,6 +66,7 @@ class Held:
             ends=grant.ends,
             answer_by=answer_by,
             question=question,
+            invited_by=verified.invited_by,
         )
 
 

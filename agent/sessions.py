@@ -65,7 +65,10 @@ class Sessions:
             self._tell(link.OfferRefused(grant=grant, code=Code.RATE_LIMITED, refusal=None))
             return
         start = messages.Start(
-            data=str(self._folder.root), grant=offer.grant, ticket_title=offer.ticket_title
+            data=str(self._folder.root),
+            grant=offer.grant,
+            ticket_title=offer.ticket_title,
+            invitation=offer.invitation,
         )
         try:
             worker = await supervisor.start(self._folder, start, grant)

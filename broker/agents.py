@@ -11,8 +11,7 @@ from broker.context import Broker
 from broker.store.tables import agents
 from protocol.api import Agents, AgentView
 from protocol.errors import Code, RelevoError
-from protocol.scopes import ANY_CUSTOMER
-from protocol.scopes import Mode
+from protocol.scopes import ANY_CUSTOMER, Mode
 
 PAGE = 200
 MAX_PAGE = 1_000

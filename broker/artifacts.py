@@ -18,7 +18,7 @@ from broker import artifact_rows
 from broker.artifact_files import ArtifactFiles
 from broker.calls import Call, refusal_facts
 from broker.context import Broker
-from broker.policy import require_clearance, require_visible
+from broker.guests import require_readable, require_ticket_visible
 from broker.refusals import claimed
 from broker.sessions import rows
 from broker.store.engine import Tx
@@ -217,7 +217,8 @@ async def list_artifacts(broker: Broker, call: Call) -> Artifacts:
 
     def query(conn: Connection) -> Artifacts:
         ticket = ticket_rows.load(conn, wanted)
-        require_visible(who.person, ticket.customer)
+        number = ticket_rows.number_of(wanted)
+        require_ticket_visible(conn, who.person, ticket.customer, number, broker.clock())
         return Artifacts(rows=artifact_rows.of_ticket(conn, ticket.ticket))
 
     return await broker.store.read(query)
@@ -225,11 +226,15 @@ async def list_artifacts(broker: Broker, call: Call) -> Artifacts:
 
 async def describe_artifact(broker: Broker, call: Call) -> ArtifactView:
     """``GET /v1/artifacts/{artifact}/about``. Raises RelevoError: ``not-found``."""
-    row = await broker.store.read(lambda conn: artifact_rows.find(conn, call.param("artifact")))
-    if row is None:
-        raise RelevoError(Code.NOT_FOUND, "artifact")
-    require_visible(call.who.person, row.customer)
-    return artifact_rows.view(row)
+
+    def query(conn: Connection) -> ArtifactView:
+        row = artifact_rows.find(conn, call.param("artifact"))
+        if row is None:
+            raise RelevoError(Code.NOT_FOUND, "artifact")
+        require_ticket_visible(conn, call.who.person, row.customer, row.ticket, broker.clock())
+        return artifact_rows.view(row)
+
+    return await broker.store.read(query)
 
 
 async def read_artifact(broker: Broker, call: Call) -> Response:
@@ -247,7 +252,8 @@ async def read_artifact(broker: Broker, call: Call) -> Response:
             raise RelevoError(Code.NOT_FOUND, "artifact")
         view = artifact_rows.view(row)
         call.about.customer, call.about.ticket = row.customer, view.ticket
-        require_clearance(broker.organisation.require(), who.person, row.customer, view.clearance)
+        org, now = broker.organisation.require(), broker.clock()
+        require_readable(tx.conn, org, who.person, row.customer, row.ticket, view.clearance, now)
         tx.audit(
             AuditRecord(
                 at=broker.clock(),

@@ -42,6 +42,8 @@ Access = Open | frozenset[Role]
 MEMBER: Access = frozenset(Role)
 """Anybody in the roster."""
 TECHNICIAN: Access = frozenset({Role.TECHNICIAN})
+HELPER: Access = frozenset({Role.TECHNICIAN, Role.EXPERT})
+"""Technicians, and outside experts on the tickets that they are invited to."""
 ADMIN: Access = frozenset({Role.ADMIN})
 
 

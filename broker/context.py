@@ -12,16 +12,19 @@ from broker.config import Config
 from broker.doorstep import Doorstep
 from broker.keys import Identity
 from broker.limits import SourceLimiter
+from broker.looking import Looking
 from broker.metrics import Metrics
 from broker.nonces import Nonces
 from broker.organisation import OrganisationState
 from broker.presence import Links
 from broker.relay import Relay
 from broker.sessions.live import LiveSessions
+from broker.sla.promises import PromiseBook
 from broker.store.engine import Store
 
 if TYPE_CHECKING:
     from broker.repository import Repository
+    from broker.sla.notices import NoticeHook
 
 
 class Drain:
@@ -58,3 +61,8 @@ class Broker:
     relay: Relay = field(default_factory=Relay)
     doorstep: Doorstep = field(default_factory=Doorstep)
     uploads: Uploads = field(default_factory=Uploads)
+    looking: Looking = field(default_factory=Looking)
+    promises: PromiseBook = field(default_factory=PromiseBook)
+    """What the published desk promises, ready to compute with."""
+    on_notice: list[NoticeHook] = field(default_factory=list)
+    """Who passes on that a target's time runs out: mail, webhooks."""

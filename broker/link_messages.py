@@ -17,7 +17,7 @@ from broker.sessions.rows import Session
 from broker.store.engine import Tx
 from broker.store.session_tables import sessions
 from broker.store.tables import agents
-from broker.tickets import from_agent
+from broker.tickets import from_agent, steps, user_moves
 from broker.tickets import rows as ticket_rows
 from protocol import link
 from protocol.audit import Action, Actor, ActorKind
@@ -28,6 +28,7 @@ from protocol.errors import Code, Exit, RelevoError
 from protocol.link import EndReason
 from protocol.scopes import Mode
 from protocol.sshkeys import PublicKey
+from protocol.tickets import Happening
 from protocol.wire import from_json, to_json
 
 _log = structlog.get_logger("broker.link")
@@ -76,7 +77,11 @@ async def reconcile(broker: Broker, control: Link, held: tuple[str, ...]) -> Non
 
 def _offer(tx: Tx, session: Session) -> link.Offer:
     ticket = ticket_rows.load(tx.conn, session.ticket)
-    return link.Offer(grant=from_json(session.envelope, Envelope), ticket_title=ticket.title)
+    return link.Offer(
+        grant=from_json(session.envelope, Envelope),
+        ticket_title=ticket.title,
+        invitation=from_json(session.invitation, Envelope) if session.invitation else None,
+    )
 
 
 async def _journal(broker: Broker, control: Link, message: link.Journal) -> None:
@@ -150,6 +155,8 @@ async def _consented(broker: Broker, control: Link, message: link.ConsentGiven) 
         if session is None:
             raise RelevoError(Code.IDENTITY_MISMATCH, "consent to a grant for another machine")
         lifecycle.consent(broker, tx, session, message.consent, _facts_of(tx, control))
+        ticket = ticket_rows.load(tx.conn, session.ticket)
+        steps.happened(broker, tx, ticket, Happening.CONSENT, broker.clock())
 
     try:
         await broker.store.write(take)
@@ -204,8 +211,8 @@ async def _ended(broker: Broker, control: Link, message: link.SessionEnded) -> N
 
 async def _ask(broker: Broker, control: Link, message: link.Ask) -> None:
     async def work() -> link.FromBroker:
-        ticket = await from_agent.ask(broker, control, message.request)
-        return link.TicketMade(ref=message.ref, ticket=ticket)
+        ticket, similar = await from_agent.ask(broker, control, message.request)
+        return link.TicketMade(ref=message.ref, ticket=ticket, similar=similar)
 
     await _answer(control, message.ref, work)
 
@@ -213,6 +220,22 @@ async def _ask(broker: Broker, control: Link, message: link.Ask) -> None:
 async def _reply(broker: Broker, control: Link, message: link.Reply) -> None:
     async def work() -> link.FromBroker:
         await from_agent.reply(broker, control, message.reply)
+        return link.Done(ref=message.ref)
+
+    await _answer(control, message.ref, work)
+
+
+async def _move(broker: Broker, control: Link, message: link.Move) -> None:
+    async def work() -> link.FromBroker:
+        await user_moves.move_ticket(broker, control, message.move)
+        return link.Done(ref=message.ref)
+
+    await _answer(control, message.ref, work)
+
+
+async def _rate(broker: Broker, control: Link, message: link.Rate) -> None:
+    async def work() -> link.FromBroker:
+        await user_moves.rate_ticket(broker, control, message.rating)
         return link.Done(ref=message.ref)
 
     await _answer(control, message.ref, work)
@@ -249,5 +272,7 @@ HANDLERS: dict[type, Handler] = {
     link.SessionEnded: _ended,
     link.Ask: _ask,
     link.Reply: _reply,
+    link.Move: _move,
+    link.Rate: _rate,
     link.TicketsQuery: _tickets,
 }

@@ -14,6 +14,7 @@ from protocol.api import TicketView
 from protocol.documents import Consent, Grant
 from protocol.envelope import Envelope
 from protocol.errors import Code, RelevoError
+from protocol.invitations import policy_by_invitation, verify_invitation
 from protocol.organisation import (
     Organisation,
     Technician,
@@ -174,6 +175,7 @@ def check_grant(
     agent: AgentFacts | None,
     seen: bool,
     now: datetime,
+    invitation: Envelope | None = None,
 ) -> None:
     """May the broker countersign this grant? The technician's signature was verified before.
 
@@ -181,17 +183,22 @@ def check_grant(
         person: who is logged in.
         ticket, agent: what the store holds under the grant's names; None where it holds nothing.
         seen: a grant with this id was requested before, whatever became of it.
+        invitation: what an outside expert may ask by on this ticket; it takes the place of a tier.
         now: the broker's clock.
 
     Raises:
         RelevoError: the first rule that does not hold, by its code.
     """
     _check_asker(grant, org, person)
-    _check_place(grant, person, ticket, agent, org)
+    inviter = None
+    if invitation is not None:
+        inviter = policy_by_invitation(org, grant, invitation, now)[0].by
+    _check_place(grant, person, ticket, agent, org, inviter)
     _check_times(grant, org, now)
     if seen or grant.grant in org.revoked.grants:
         raise RelevoError(Code.REPLAYED if seen else Code.REVOKED, f"grant {grant.grant}")
-    require_scopes(org, person, grant.customer, grant.scopes)
+    if invitation is None:
+        require_scopes(org, person, grant.customer, grant.scopes)
     if len(set(grant.scopes)) != len(grant.scopes):
         raise RelevoError(Code.MALFORMED, "a scope is named twice")
     if not grant.reason.strip():
@@ -207,17 +214,26 @@ def _check_asker(grant: Grant, org: Organisation, person: Technician) -> None:
 
 
 def _check_place(
-    grant: Grant, person: Technician, ticket: TicketView | None, agent: AgentFacts | None, org: Organisation
+    grant: Grant,
+    person: Technician,
+    ticket: TicketView | None,
+    agent: AgentFacts | None,
+    org: Organisation,
+    inviter: str | None,
 ) -> None:
-    """The right ticket, in the right state and hands, and the machine that it is about."""
+    """The right ticket, in the right state and hands, and the machine that it is about.
+
+    An expert stands in for ``inviter``, who must have the ticket.
+    """
     if ticket is None:
         raise RelevoError(Code.NOT_FOUND, grant.ticket)
-    require_visible(person, ticket.customer)
+    if inviter is None:
+        require_visible(person, ticket.customer)
     if ticket.state not in SESSION_STATES:
         code = Code.TICKET_CLOSED if ticket.state is not State.NEW else Code.CONFLICT
         raise RelevoError(code, f"{ticket.ticket} is {ticket.state}")
-    if ticket.assignee != person.id:
-        raise RelevoError(Code.CONFLICT, f"{ticket.ticket} is not assigned to {person.id}")
+    if ticket.assignee != (inviter or person.id):
+        raise RelevoError(Code.CONFLICT, f"{ticket.ticket} is not assigned to {inviter or person.id}")
     if agent is None or ticket.agent is None:
         raise RelevoError(Code.NOT_APPLICABLE, f"{ticket.ticket} is about no known machine")
     if grant.agent != ticket.agent or agent.agent != ticket.agent:
@@ -288,12 +304,17 @@ def still_allowed(
     scopes: tuple[Scope, ...],
     grant: str,
     agent: str,
+    invitation: Envelope | None,
+    now: datetime,
 ) -> bool:
     """Whether a session that was granted may go on under what the organisation says now."""
     try:
         person = org.roster.technician(technician)
         require_active_key(org, person, PublicKey.from_text(key))
-        require_scopes(org, person, customer, scopes)
+        if invitation is None:
+            require_scopes(org, person, customer, scopes)
+        else:
+            verify_invitation(invitation, org, now)
     except RelevoError:
         return False
     return agent not in org.revoked.agents and grant not in org.revoked.grants

@@ -19,7 +19,7 @@ from tuf.api.serialization import DeserializationError
 
 from protocol import ids, layout
 from protocol.api import Publication
-from protocol.desk import Desk
+from protocol.desk import Desk, require_calendars
 from protocol.errors import Code, RelevoError
 from protocol.organisation import Organisation, Policy, Revoked, Roster
 from protocol.scopes import Role
@@ -121,6 +121,8 @@ def verify(
         checked[Targets.type], roots[0], lambda path: content.get(path) or stored.read(path)
     )
     _require_this_broker(organisation.roster, own)
+    if now is not None:
+        require_calendars(organisation.desk)
     return Accepted(Held(tuple(roots), roles), organisation, new)
 
 

@@ -18,8 +18,10 @@ from broker.organisation import OrganisationState
 from broker.presence import Links
 from broker.repository import Repository
 from broker.sessions.keeper import keeping
+from broker.sla.keeper import keeping_clocks
 from broker.store import schema
 from broker.store.engine import Store, Tx
+from broker.tickets.keeper import keeping_tickets
 from protocol import VERSION
 from protocol.api import PairRequest
 from protocol.audit import Action, Actor, ActorKind, AuditRecord
@@ -42,8 +44,8 @@ async def running(config: Config, clock: Callable[[], datetime] = utc_now) -> As
     """The broker of ``config``, its store verified and its organisation loaded, until the block ends.
 
     Raises:
-        RelevoError: ``timeout`` when another process runs on the same data; ``conflict`` when the
-            schema is not current; ``not-found``, ``malformed`` or a verification code when keys or
+        RelevoError: ``conflict`` when another process runs on the same data or the schema is
+            not current; ``not-found``, ``malformed`` or a verification code when keys or
             the stored repository are damaged; ``cannot-record`` when the database cannot be read.
     """
     with locked(config.data / "lock", _LOCK_S):
@@ -65,7 +67,7 @@ async def running(config: Config, clock: Callable[[], datetime] = utc_now) -> As
         )
         try:
             await _start(broker)
-            async with keeping(broker):
+            async with keeping(broker), keeping_tickets(broker), keeping_clocks(broker):
                 yield broker
         finally:
             await _record(broker, Action.BROKER_STOPPED)

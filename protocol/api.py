@@ -11,6 +11,7 @@ from protocol.envelope import Envelope
 from protocol.escalation import Escalation, HandBack
 from protocol.ids import AgentId, ArtifactId, GrantId, OrgId, TicketId
 from protocol.scopes import Clearance, Mode, Role, Scope
+from protocol.sla_views import SlaView
 from protocol.tickets import CauseCode, PendingReason, State
 from protocol.wire import Count, Line, Moment, Name, Nonce, Sha256, Size, Text, Wire
 
@@ -183,6 +184,8 @@ class TicketView(Wire, frozen=True):
     resume_at: Moment | None = None
     follow_up_of: TicketId | None = None
     merged_into: TicketId | None = None
+    sla: tuple[SlaView, ...] = ()
+    """One clock of each kind that is promised: the latest message's, the present tier's."""
 
 
 class Duplicate(Wire, frozen=True):

@@ -59,6 +59,8 @@ class Offer(Wire, frozen=True, tag="offer"):
 
     grant: Envelope
     ticket_title: Line
+    invitation: Envelope | None = None
+    """What an outside expert may ask by (``protocol.invitations``); the agent verifies it itself."""
 
 
 class Join(Wire, frozen=True, tag="join"):
@@ -92,6 +94,9 @@ class TicketRow(Wire, frozen=True):
     state: State
     updated: Moment
     replies: tuple[TicketReplyRow, ...] = ()
+    rating_asked: bool = False
+    """The user was asked how it went, and has not answered."""
+    merged_into: TicketId | None = None
 
 
 class TicketReplyRow(Wire, frozen=True):
@@ -103,6 +108,8 @@ class TicketReplyRow(Wire, frozen=True):
 class TicketMade(Wire, frozen=True, tag="ticket-made"):
     ref: Ref
     ticket: TicketId
+    similar: Annotated[tuple[TicketId, ...], Meta(max_length=20)] = ()
+    """The machine's own tickets that this may repeat."""
 
 
 class Tickets(Wire, frozen=True, tag="tickets"):
@@ -178,6 +185,18 @@ class Reply(Wire, frozen=True, tag="reply"):
     """A ``UserReply``."""
 
 
+class Move(Wire, frozen=True, tag="move"):
+    ref: Ref
+    move: Envelope
+    """A ``UserMove``."""
+
+
+class Rate(Wire, frozen=True, tag="rate"):
+    ref: Ref
+    rating: Envelope
+    """A ``UserRating``."""
+
+
 class TicketsQuery(Wire, frozen=True, tag="tickets-query"):
     ref: Ref
 
@@ -209,6 +228,8 @@ FromAgent = (
     | SessionEnded
     | Ask
     | Reply
+    | Move
+    | Rate
     | TicketsQuery
     | Ping
 )

@@ -24,9 +24,18 @@ def _lifecycle(name: str) -> click.Command:
 
 
 def _help(name: str) -> click.Command:
-    from agent.cli import asking
+    from agent.cli import asking, deciding
 
-    return {"ask": asking.ask, "tickets": asking.tickets, "reply": asking.reply}[name]
+    return {
+        "ask": asking.ask,
+        "tickets": asking.tickets,
+        "reply": asking.reply,
+        "solved": deciding.solved,
+        "reopen": deciding.reopen,
+        "close": deciding.close,
+        "cancel": deciding.cancel,
+        "rate": deciding.rate,
+    }[name]
 
 
 def _decisions(name: str) -> click.Command:
@@ -55,6 +64,11 @@ COMMANDS: dict[str, Callable[[str], click.Command]] = {
     "stop": _decisions,
     "tickets": _help,
     "reply": _help,
+    "solved": _help,
+    "reopen": _help,
+    "close": _help,
+    "cancel": _help,
+    "rate": _help,
     "receipts": _receipts,
     "consent": _decisions,
     "status": _lifecycle,

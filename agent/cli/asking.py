@@ -27,8 +27,9 @@ _MAX_TEXT = 20_000
 @click.command(cls=Command, help="ask")
 @click.argument("text")
 @option("--urgency", type=click.Choice(list(_URGENCY)), default="medium", help="option.urgency")
+@option("--follow-up-of", metavar="TICKET", help="option.follow-up-of")
 @agent_options
-def ask(text: str, urgency: str, folder: Folder, as_json: bool) -> None:
+def ask(text: str, urgency: str, follow_up_of: str | None, folder: Folder, as_json: bool) -> None:
     """Open a ticket in the user's own words."""
     folder.membership()
     signer = identity.load(folder)
@@ -40,15 +41,18 @@ def ask(text: str, urgency: str, folder: Folder, as_json: bool) -> None:
         urgency=_URGENCY[urgency],
         language=words().language,
         at=datetime.now(UTC),
+        follow_up_of=follow_up_of,
     )
     journal = Journal(folder.journal, request.agent)
     journal.append(signer, Action.HELP_ASKED, facts=facts(urgency=urgency, nonce=request.nonce))
     journal.close()
     opened = ask_agent(folder, messages.AskHelp(request=seal(request, signer)), messages.TicketOpened)
     if as_json:
-        emit_json({"ticket": opened.ticket})
+        emit_json({"ticket": opened.ticket, "similar": opened.similar})
     else:
         say(opened.ticket)
+        if opened.similar:
+            note(words()("ask.similar", tickets=", ".join(opened.similar)))
         note(words()("ask.done"))
 
 
@@ -67,6 +71,8 @@ def tickets(folder: Folder, as_json: bool) -> None:
         say(f"{row.ticket}  {w(f'state.{row.state}')}  {printable(row.title)}")
         for answer in row.replies:
             say(f"    {local_time(answer.at)} {printable(answer.by)}: {printable(answer.text)}")
+        if row.rating_asked:
+            note(f"    {w('tickets.rate', ticket=row.ticket)}")
 
 
 @click.command(cls=Command, help="reply")

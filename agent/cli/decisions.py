@@ -42,6 +42,8 @@ def _show(row: messages.RequestView) -> None:
     say(w("request.title", id=row.id))
     who, organisation = printable(row.technician_name), printable(row.organisation)
     say(folded(w("request.who", technician=who, organisation=organisation)))
+    if row.invited_by:
+        say(folded(w("request.invited", by=printable(row.invited_by)), "  "))
     say(folded(w("request.ticket", ticket=row.ticket, title=printable(row.ticket_title)), "  "))
     say(folded(w("request.reason", reason=printable(row.reason)), "  "))
     if row.kind == "fix":

@@ -14,6 +14,7 @@ from protocol.documents import Grant
 from protocol.dsse import open_envelope, unsafe_peek
 from protocol.envelope import Envelope
 from protocol.errors import Code, RelevoError
+from protocol.invitations import policy_by_invitation
 from protocol.organisation import Organisation, Technician, TierPolicy, require_active_key, require_scopes
 from protocol.scopes import Scope
 from protocol.sshkeys import PublicKey
@@ -27,10 +28,17 @@ class VerifiedOffer:
     grant: Grant
     technician: Technician
     policy: TierPolicy
+    invitation: Envelope | None = None
+    invited_by: Technician | None = None
+    """Set for an outside expert, who looks by invitation and has no tier."""
 
 
 def verify(
-    envelope: Envelope, membership: Membership, organisation: Organisation, now: datetime
+    envelope: Envelope,
+    membership: Membership,
+    organisation: Organisation,
+    now: datetime,
+    invitation: Envelope | None = None,
 ) -> VerifiedOffer:
     """The grant, once both signatures and every field hold for this machine at this moment.
 
@@ -48,11 +56,14 @@ def verify(
     _require_times(grant, organisation.policy.max_session_minutes, now)
     if grant.grant in organisation.revoked.grants or grant.agent in organisation.revoked.agents:
         raise RelevoError(Code.REVOKED, grant.grant)
-    policy = require_scopes(organisation, technician, grant.customer, grant.scopes)
-    return VerifiedOffer(grant, technician, policy)
+    if invitation is None:
+        policy = require_scopes(organisation, technician, grant.customer, grant.scopes)
+        return VerifiedOffer(grant, technician, policy)
+    by, policy = policy_by_invitation(organisation, grant, invitation, now)
+    return VerifiedOffer(grant, technician, policy, invitation, organisation.roster.technician(by.by))
 
 
-def require_still_good(offer: VerifiedOffer, organisation: Organisation) -> None:
+def require_still_good(offer: VerifiedOffer, organisation: Organisation, now: datetime) -> None:
     """Called again whenever the organisation changed during a session.
 
     Raises:
@@ -64,7 +75,10 @@ def require_still_good(offer: VerifiedOffer, organisation: Organisation) -> None
     require_active_key(organisation, technician, PublicKey.from_text(grant.technician_key))
     if grant.grant in organisation.revoked.grants or grant.agent in organisation.revoked.agents:
         raise RelevoError(Code.REVOKED, grant.grant)
-    require_scopes(organisation, technician, grant.customer, grant.scopes)
+    if offer.invitation is None:
+        require_scopes(organisation, technician, grant.customer, grant.scopes)
+    else:
+        policy_by_invitation(organisation, grant, offer.invitation, now)
 
 
 def require_consentable(

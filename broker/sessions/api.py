@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from sqlalchemy import ColumnElement, true
+from sqlalchemy import ColumnElement, or_, true
 
 from broker.agents import visible
 from broker.calls import Call
@@ -38,7 +38,8 @@ async def open_session(broker: Broker, call: Call) -> SessionView:
 
 async def list_sessions(broker: Broker, call: Call) -> Sessions:
     """``GET /v1/sessions``: the newest first; ``ticket=T-1``, ``mine=1``, ``live=1`` narrow it."""
-    conditions: list[ColumnElement[bool]] = [visible(call.who, sessions.c.customer)]
+    own = sessions.c.technician == call.who.person.id
+    conditions: list[ColumnElement[bool]] = [or_(visible(call.who, sessions.c.customer), own)]
     ticket = call.query("ticket")
     if ticket is not None:
         conditions.append(sessions.c.ticket == number_of(ticket))
@@ -52,7 +53,8 @@ async def list_sessions(broker: Broker, call: Call) -> Sessions:
 async def show_session(broker: Broker, call: Call) -> SessionView:
     """``GET /v1/sessions/{grant}``. Raises RelevoError: ``not-found``."""
     session = await broker.store.read(lambda conn: rows.load(conn, call.param("grant")))
-    require_visible(call.who.person, session.customer)
+    if session.technician != call.who.person.id:
+        require_visible(call.who.person, session.customer)
     return session.view()
 
 
@@ -107,7 +109,8 @@ async def open_leg(broker: Broker, call: Call) -> Leg:
 
     def unit(tx: Tx) -> legs.Minted:
         session = rows.load(tx.conn, grant)
-        require_visible(who.person, session.customer)
+        if session.technician != who.person.id:
+            require_visible(who.person, session.customer)
         call.about.grant, call.about.ticket = session.grant, session.ticket
         call.about.customer, call.about.agent = session.customer, session.agent
         if not broker.presence.online(session.agent):
@@ -133,7 +136,8 @@ async def end_session(broker: Broker, call: Call) -> SessionView:
 
     def unit(tx: Tx) -> Session:
         session = rows.load(tx.conn, grant)
-        require_visible(who.person, session.customer)
+        if session.technician != who.person.id:
+            require_visible(who.person, session.customer)
         if session.technician != who.person.id and not who.has(Role.ADMIN):
             raise RelevoError(Code.REFUSED, "the session of another technician")
         own = session.technician == who.person.id

@@ -9,6 +9,7 @@ import asyncio
 import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 import structlog
 
@@ -19,9 +20,11 @@ from broker.sessions import lifecycle, rows
 from broker.sessions.live import Deadline, Live
 from broker.sessions.rows import Session
 from broker.store.engine import Tx
+from protocol.envelope import Envelope
 from protocol.errors import Code, RelevoError
 from protocol.link import EndReason, RepositoryChanged
 from protocol.organisation import Organisation
+from protocol.wire import from_json
 
 TICK_S = 1.0
 SILENCE_CHECK_TICKS = 15
@@ -147,7 +150,7 @@ async def apply_organisation(broker: Broker) -> None:
     for agent in org.revoked.agents:
         broker.presence.drop(agent, CLOSE_REFUSED)
     broker.presence.broadcast(RepositoryChanged())
-    forbidden = [s for s in await broker.store.read(rows.live) if not _allowed(org, s)]
+    forbidden = [s for s in await broker.store.read(rows.live) if not _allowed(org, s, broker.clock())]
     for session in forbidden:
         broker.relay.end(session.grant)
     await broker.store.write(lambda tx: _end_forbidden(broker, tx))
@@ -157,11 +160,11 @@ def _end_forbidden(broker: Broker, tx: Tx) -> None:
     """Looked up anew: a session may have been granted while the organisation changed."""
     org = broker.organisation.require()
     for session in rows.live(tx.conn):
-        if not _allowed(org, session):
+        if not _allowed(org, session, broker.clock()):
             lifecycle.end(broker, tx, session, EndReason.REVOKED, lifecycle.BROKER_ACTOR, code=Code.REVOKED)
 
 
-def _allowed(org: Organisation, session: Session) -> bool:
+def _allowed(org: Organisation, session: Session, now: datetime) -> bool:
     return policy.still_allowed(
         org=org,
         technician=session.technician,
@@ -170,4 +173,6 @@ def _allowed(org: Organisation, session: Session) -> bool:
         scopes=session.scopes,
         grant=session.grant,
         agent=session.agent,
+        invitation=from_json(session.invitation, Envelope) if session.invitation else None,
+        now=now,
     )

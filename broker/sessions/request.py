@@ -15,6 +15,7 @@ from broker.sessions.rows import Session
 from broker.store.engine import Tx
 from broker.store.session_tables import sessions
 from broker.store.tables import agents
+from broker.tickets import invitations
 from broker.tickets import rows as ticket_rows
 from protocol.api import SessionView
 from protocol.audit import Action, AuditRecord
@@ -24,7 +25,7 @@ from protocol.envelope import Envelope
 from protocol.errors import Code, RelevoError
 from protocol.link import EndReason, Offer
 from protocol.organisation import require_active_key
-from protocol.scopes import Mode
+from protocol.scopes import Mode, Role
 from protocol.sshkeys import PublicKey
 from protocol.wire import facts, to_json
 
@@ -49,9 +50,10 @@ async def _request(broker: Broker, who: Caller, envelope: Envelope) -> SessionVi
         raise RelevoError(Code.AGENT_OFFLINE, grant.agent)
 
     def unit(tx: Tx) -> tuple[Session, Offer]:
-        title = _decide(broker, tx.conn, who, grant)
+        title, invitation = _decide(broker, tx.conn, who, grant)
         signed = countersign(envelope, Grant, broker.identity.issuer)
-        return _store(broker, tx, who, grant, signed), Offer(grant=signed, ticket_title=title)
+        session = _store(broker, tx, who, grant, signed, invitation)
+        return session, Offer(grant=signed, ticket_title=title, invitation=invitation)
 
     session, offer = await broker.store.write(unit)
     if not broker.presence.post(grant.agent, offer):
@@ -77,8 +79,8 @@ def _open(broker: Broker, who: Caller, envelope: Envelope) -> Grant:
     return open_envelope(envelope, Grant, [key])
 
 
-def _decide(broker: Broker, conn: Connection, who: Caller, grant: Grant) -> str:
-    """The ticket's title, if the grant may be issued. The roster is the one of this moment: whoever
+def _decide(broker: Broker, conn: Connection, who: Caller, grant: Grant) -> tuple[str, Envelope | None]:
+    """The ticket's title and, of an outside expert, the invitation, if the grant may be issued. The roster is the one of this moment: whoever
     was removed since the request came in is refused here, or ended by the sweep that follows.
 
     Raises:
@@ -90,23 +92,30 @@ def _decide(broker: Broker, conn: Connection, who: Caller, grant: Grant) -> str:
     agent = None
     if row is not None:
         agent = AgentFacts(agent=row.agent, customer=row.customer, mode=Mode(row.mode), key=row.key)
+    person = org.roster.technician(who.person.id)
+    invitation = None
+    if Role.EXPERT in person.roles:
+        invitation = invitations.current(conn, person.id, grant.ticket, broker.clock())
     check_grant(
         grant=grant,
         org=org,
-        person=org.roster.technician(who.person.id),
+        person=person,
         ticket=ticket,
         agent=agent,
         seen=rows.find(conn, grant.grant) is not None,
         now=broker.clock(),
+        invitation=invitation,
     )
     if ticket is None:
         raise RelevoError(Code.NOT_FOUND, grant.ticket)
     live = rows.live(conn, sessions.c.agent == grant.agent)
     require_peace(len(live), rows.unwanted(conn, grant.agent, broker.clock() - UNWANTED_WINDOW))
-    return ticket.title
+    return ticket.title, invitation
 
 
-def _store(broker: Broker, tx: Tx, who: Caller, grant: Grant, signed: Envelope) -> Session:
+def _store(
+    broker: Broker, tx: Tx, who: Caller, grant: Grant, signed: Envelope, invitation: Envelope | None
+) -> Session:
     now, evidence = broker.clock(), to_json(signed)
     tx.conn.execute(
         insert(sessions).values(
@@ -123,13 +132,15 @@ def _store(broker: Broker, tx: Tx, who: Caller, grant: Grant, signed: Envelope) 
             establish_by=grant.establish_by,
             ends=grant.ends,
             envelope=evidence,
+            invitation=to_json(invitation) if invitation is not None else None,
         )
     )
     session = rows.load(tx.conn, grant.grant)
     stated = facts(
         scopes=rows.scopes_text(grant.scopes), reason=grant.reason, ends=grant.ends, mode=grant.mode.value
     )
-    tx.audit(lifecycle.record(session, Action.SESSION_REQUESTED, who.actor, now, stated, (evidence,)))
+    proof = (evidence,) if invitation is None else (evidence, to_json(invitation))
+    tx.audit(lifecycle.record(session, Action.SESSION_REQUESTED, who.actor, now, stated, proof))
     tx.after_commit(lambda: broker.sessions.put(_live(grant, now)))
     return session
 

@@ -62,6 +62,7 @@ class Session:
     legs: int
     why_ended: EndReason | None
     refusal: Code | None
+    invitation: bytes | None
 
     def view(self) -> SessionView:
         return SessionView(
@@ -109,6 +110,7 @@ def _session(row: Row[Any]) -> Session:
         legs=row.legs,
         why_ended=EndReason(row.why_ended) if row.why_ended else None,
         refusal=Code(row.refusal) if row.refusal else None,
+        invitation=row.invitation,
     )
 
 

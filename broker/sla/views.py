@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from broker.calls import Call
 from broker.context import Broker
-from broker.policy import require_visible
+from broker.guests import require_ticket_visible
 from broker.sla import keeper
 from broker.sla.clocks import Subject, clocks_of, shown
 from broker.store.sla_tables import sla_due
@@ -132,11 +132,12 @@ async def explain_ticket(broker: Broker, call: Call) -> SlaExplained:
     def query(conn: Connection) -> SlaExplained:
         ticket, now = rows.load(conn, wanted), broker.clock()
         call.about.ticket, call.about.customer = ticket.ticket, ticket.customer
-        require_visible(who.person, ticket.customer)
+        number = rows.number_of(wanted)
+        require_ticket_visible(conn, who.person, ticket.customer, number, now)
         hours = promises.hours(ticket.customer)
         if hours is None:
             raise RelevoError(Code.PARAMETER_INVALID, f"the calendar of {ticket.customer} is broken")
-        found = clocks_of(conn, promises, [subject_of(ticket)], now)[rows.number_of(wanted)]
+        found = clocks_of(conn, promises, [subject_of(ticket)], now)[number]
         return SlaExplained(
             ticket=ticket.ticket,
             customer=ticket.customer,

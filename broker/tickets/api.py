@@ -1,58 +1,33 @@
-"""Tickets over HTTP: create, list, show and the moves that technicians make."""
+"""Tickets over HTTP: opening, listing, showing. What is done with them is in ``moves_api``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, select
 
 from broker import artifact_rows
-from broker.agents import visible
 from broker.calls import Call, Caller
 from broker.context import Broker
-from broker.policy import (
-    Act,
-    may_act,
-    may_create,
-    require_takeable,
-    require_technician,
-    require_version,
-    require_visible,
-)
-from broker.sessions import lifecycle
+from broker.guests import clearance_at, require_ticket_visible, visible_tickets
+from broker.policy import may_create, require_technician, require_visible
 from broker.sessions import rows as session_rows
+from broker.sla.views import list_by_due, wants_due, with_clock, with_clocks
 from broker.store.engine import Tx
 from broker.store.session_tables import sessions
 from broker.store.tables import agents
 from broker.store.ticket_tables import tickets
-from broker.tickets import rows
+from broker.tickets import escalations, invitations, ratings, rows
 from broker.tickets.creation import Origin, open_ticket
-from broker.tickets.events import Doer, Event, move, write
-from broker.tickets.rows import Changes
+from broker.tickets.doing import doer_of
 from broker.tickets.timeline import timeline
-from protocol.api import (
-    TicketCreated,
-    TicketDetail,
-    TicketMove,
-    TicketNew,
-    TicketResolve,
-    Tickets,
-    TicketText,
-    TicketView,
-)
-from protocol.audit import Action
+from protocol.api import TicketCreated, TicketDetail, TicketNew, Tickets
 from protocol.errors import Code, RelevoError
-from protocol.link import EndReason
-from protocol.tickets import OPEN_STATES, Move, Party, State
+from protocol.tickets import OPEN_STATES, State
 
 PAGE = 50
 MAX_PAGE = 500
 MAX_SESSIONS = 200
-
-
-def doer_of(caller: Caller) -> Doer:
-    return Doer(caller.actor, caller.person.name, Party.TECHNICIAN)
 
 
 async def create_ticket(broker: Broker, call: Call) -> TicketCreated:
@@ -72,7 +47,7 @@ async def create_ticket(broker: Broker, call: Call) -> TicketCreated:
         org.roster.customer(customer)
         may_create(who.person, customer)
         origin = Origin(customer, who.person.name, "technician", doer_of(who))
-        return open_ticket(broker, tx, new, origin)
+        return with_clock(broker, tx.conn, open_ticket(broker, tx, new, origin))
 
     return await broker.store.write(unit)
 
@@ -96,22 +71,29 @@ def _customer_of(conn: Connection, new: TicketNew, who: Caller) -> str:
 async def list_tickets(broker: Broker, call: Call) -> Tickets:
     """``GET /v1/tickets``: the newest first; ``after`` is the previous page's ``next``.
 
-    ``state`` is a state or ``open``; ``assignee`` an id or ``me``.
+    ``state`` is a state or ``open``; ``assignee`` an id or ``me``; ``sort=due`` the most urgent first;
+    ``breached=true`` only what is late.
 
     Raises:
         RelevoError: ``usage`` for a filter that means nothing.
     """
     limit = call.query_int("limit", PAGE, 1, MAX_PAGE)
     after = call.query("after")
+    conditions = _conditions(call, broker.clock())
+    if wants_due(call):
+        return await list_by_due(broker, call, conditions, limit)
     before = None if after is None else rows.number_of(after)
-    conditions = _conditions(call)
-    found = await broker.store.read(lambda conn: rows.page(conn, conditions, before, limit + 1))
-    shown = found[:limit]
-    return Tickets(rows=tuple(shown), next=shown[-1].ticket if len(found) > limit else None)
+
+    def query(conn: Connection) -> Tickets:
+        found = rows.page(conn, conditions, before, limit + 1)
+        shown = with_clocks(broker, conn, found[:limit])
+        return Tickets(rows=shown, next=shown[-1].ticket if len(found) > limit else None)
+
+    return await broker.store.read(query)
 
 
-def _conditions(call: Call) -> list[ColumnElement[bool]]:
-    conditions = [visible(call.who, tickets.c.customer)]
+def _conditions(call: Call, now: datetime) -> list[ColumnElement[bool]]:
+    conditions = [visible_tickets(call.who, now)]
     state, assignee, customer = call.query("state"), call.query("assignee"), call.query("customer")
     if state == "open":
         conditions.append(tickets.c.state.in_([s.value for s in OPEN_STATES]))
@@ -120,168 +102,67 @@ def _conditions(call: Call) -> list[ColumnElement[bool]]:
             raise RelevoError(Code.USAGE, f"no such state: {state}")
         conditions.append(tickets.c.state == state)
     if assignee is not None:
-        conditions.append(tickets.c.assignee == (call.who.person.id if assignee == "me" else assignee))
-    if customer is not None:
-        conditions.append(tickets.c.customer == customer)
+        conditions.append(_assigned_to(call.who.person.id if assignee == "me" else assignee))
+    conditions += [
+        column == value
+        for column, value in (
+            (tickets.c.customer, customer),
+            (tickets.c.queue, call.query("queue")),
+            (tickets.c.category, call.query("category")),
+        )
+        if value is not None
+    ]
+    for name, column, high in (("tier", tickets.c.tier, 3), ("priority", tickets.c.priority, 5)):
+        if call.query(name) is not None:
+            conditions.append(column == call.query_int(name, 1, 1, high))
     return conditions
 
 
+def _assigned_to(assignee: str) -> ColumnElement[bool]:
+    return tickets.c.assignee.is_(None) if assignee == "none" else tickets.c.assignee == assignee
+
+
 async def show_ticket(broker: Broker, call: Call) -> TicketDetail:
-    """``GET /v1/tickets/{ticket}``. Raises RelevoError: ``not-found``, also for what one may not see."""
-    who, wanted = call.who, call.param("ticket")
+    """``GET /v1/tickets/{ticket}``; ``looking=1`` says that the caller has it open, ``looking=0`` no more.
+
+    Texts above the caller's clearance are left out.
+
+    Raises:
+        RelevoError: ``not-found``, also for what one may not see.
+    """
+    who, wanted, now = call.who, call.param("ticket"), broker.clock()
+    org = broker.organisation.require()
 
     def query(conn: Connection) -> TicketDetail:
         ticket = rows.load(conn, wanted)
-        require_visible(who.person, ticket.customer)
         number = rows.number_of(wanted)
+        require_ticket_visible(conn, who.person, ticket.customer, number, now)
+        clearance = clearance_at(org, who.person, ticket.customer)
         held = session_rows.select_sessions(conn, sessions.c.ticket == number, limit=MAX_SESSIONS)
         return TicketDetail(
-            ticket=ticket,
-            timeline=timeline(conn, ticket.ticket),
+            ticket=with_clock(broker, conn, ticket),
+            timeline=timeline(conn, ticket.ticket, clearance),
             sessions=tuple(session.view() for session in held),
             artifacts=artifact_rows.of_ticket(conn, ticket.ticket),
+            escalations=escalations.of_ticket(conn, ticket.ticket, clearance),
+            looking=broker.looking.others(ticket.ticket, who.person.id, now),
+            rating=ratings.find(conn, ticket.ticket),
+            invitations=invitations.of_ticket(conn, ticket.ticket),
         )
 
-    return await broker.store.read(query)
+    detail = await broker.store.read(query)
+    _look(broker, call, detail.ticket.ticket, now)
+    return detail
 
 
-Change = Callable[[Tx, TicketView, datetime], TicketView]
-
-
-async def _change(broker: Broker, call: Call, act: Act, version: int | None, apply: Change) -> TicketView:
-    """Load, decide, apply, in one unit.
-
-    Raises:
-        RelevoError: whatever the decision or the change says; nothing is changed then.
-    """
-    who, wanted = call.who, call.param("ticket")
-
-    def unit(tx: Tx) -> TicketView:
-        ticket = rows.load(tx.conn, wanted)
-        call.about.ticket, call.about.customer = ticket.ticket, ticket.customer
-        may_act(who.person, ticket, act)
-        require_version(ticket, version)
-        return apply(tx, ticket, broker.clock())
-
-    return await broker.store.write(unit)
-
-
-async def take_ticket(broker: Broker, call: Call) -> TicketView:
-    """``POST …/take``: mine, at my tier, and in progress. Taking from a colleague needs the version that
-    showed the colleague, and ends the colleague's sessions: grants never pass on.
-
-    Raises:
-        RelevoError: ``tier-too-low``, ``stale-version``, ``invalid-transition``, ``not-found``.
-    """
-    body, who = call.take(TicketMove), call.who
-
-    def apply(tx: Tx, ticket: TicketView, now: datetime) -> TicketView:
-        require_takeable(who.person, ticket, body.version)
-        if ticket.assignee == who.person.id and ticket.state is State.IN_PROGRESS:
-            return ticket
-        doer, tier = doer_of(who), may_act(who.person, ticket, Act.TAKE)
-        if ticket.assignee not in (None, who.person.id):
-            number = sessions.c.ticket == rows.number_of(ticket.ticket)
-            lifecycle.end_matching(broker, tx, number, EndReason.REVOKED, who.actor)
-        taken = move(
-            tx,
-            ticket,
-            Move.TAKE,
-            doer,
-            now,
-            changes=Changes(tier=tier, assignee=who.person.id),
-            text=body.reason,
-        )
-        return move(tx, taken, Move.START, doer, now)
-
-    return await _change(broker, call, Act.TAKE, body.version, apply)
-
-
-async def start_ticket(broker: Broker, call: Call) -> TicketView:
-    """``POST …/start`` by the assignee."""
-    body, doer = call.take(TicketMove), doer_of(call.who)
-    return await _change(
-        broker,
-        call,
-        Act.START,
-        body.version,
-        lambda tx, ticket, now: move(tx, ticket, Move.START, doer, now, text=body.reason),
-    )
-
-
-async def add_note(broker: Broker, call: Call) -> TicketView:
-    """``POST …/notes``: internal, the user does not see it."""
-    return await _say(broker, call, Act.NOTE, Action.TICKET_NOTE, public=False)
-
-
-async def add_reply(broker: Broker, call: Call) -> TicketView:
-    """``POST …/replies``: the user sees it on their machine."""
-    return await _say(broker, call, Act.REPLY, Action.TICKET_REPLY, public=True)
-
-
-async def _say(broker: Broker, call: Call, act: Act, action: Action, *, public: bool) -> TicketView:
-    """Raises RelevoError: ``ticket-closed`` on a ticket that is closed or cancelled."""
-    body, doer = call.take(TicketText), doer_of(call.who)
-
-    def apply(tx: Tx, ticket: TicketView, now: datetime) -> TicketView:
-        if ticket.state in (State.CLOSED, State.CANCELLED):
-            raise RelevoError(Code.TICKET_CLOSED, ticket.ticket)
-        after = rows.touch(tx.conn, ticket, now)
-        write(tx, after, ticket.state, Event(action, action.value, body.text, public), doer, now)
-        return after
-
-    return await _change(broker, call, act, None, apply)
-
-
-async def resolve_ticket(broker: Broker, call: Call) -> TicketView:
-    """``POST …/resolve`` by the assignee, from In Progress or Pending."""
-    body, who = call.take(TicketResolve), call.who
-
-    def apply(tx: Tx, ticket: TicketView, now: datetime) -> TicketView:
-        changes = Changes(
-            resolution=body.resolution,
-            cause=body.cause.value,
-            resolved_by_tier=may_act(who.person, ticket, Act.RESOLVE),
-            article=body.article,
-            no_article_reason=body.no_article_reason,
-        )
-        return move(tx, ticket, Move.RESOLVE, doer_of(who), now, changes=changes, text=body.resolution)
-
-    return await _change(broker, call, Act.RESOLVE, body.version, apply)
-
-
-async def reopen_ticket(broker: Broker, call: Call) -> TicketView:
-    """``POST …/reopen`` a resolved ticket."""
-    body, doer = call.take(TicketMove), doer_of(call.who)
-    changes = Changes(reopened=True)
-    return await _change(
-        broker,
-        call,
-        Act.REOPEN,
-        body.version,
-        lambda tx, ticket, now: move(tx, ticket, Move.REOPEN, doer, now, changes=changes, text=body.reason),
-    )
-
-
-async def close_ticket(broker: Broker, call: Call) -> TicketView:
-    """``POST …/close`` a resolved ticket: every session on it ends at once."""
-    return await _finish(broker, call, Act.CLOSE, Move.CLOSE)
-
-
-async def cancel_ticket(broker: Broker, call: Call) -> TicketView:
-    """``POST …/cancel`` an open ticket, with a reason: every session on it ends at once."""
-    if not call.take(TicketMove).reason.strip():
-        raise RelevoError(Code.PARAMETER_INVALID, "cancelling needs a reason")
-    return await _finish(broker, call, Act.CANCEL, Move.CANCEL)
-
-
-async def _finish(broker: Broker, call: Call, act: Act, how: Move) -> TicketView:
-    body, who = call.take(TicketMove), call.who
-
-    def apply(tx: Tx, ticket: TicketView, now: datetime) -> TicketView:
-        after = move(tx, ticket, how, doer_of(who), now, text=body.reason)
-        number = sessions.c.ticket == rows.number_of(ticket.ticket)
-        lifecycle.end_matching(broker, tx, number, EndReason.TICKET_CLOSED, who.actor)
-        return after
-
-    return await _change(broker, call, act, body.version, apply)
+def _look(broker: Broker, call: Call, ticket: str, now: datetime) -> None:
+    person = call.who.person
+    match call.query("looking"):
+        case None:
+            return
+        case "1":
+            broker.looking.look(ticket, person.id, person.name, now)
+        case "0":
+            broker.looking.leave(ticket, person.id)
+        case _:
+            raise RelevoError(Code.USAGE, "looking is 1 or 0")

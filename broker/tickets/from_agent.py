@@ -11,9 +11,9 @@ from broker.presence import Link
 from broker.store.engine import Tx
 from broker.store.tables import agents
 from broker.store.ticket_tables import ticket_events, tickets, user_messages
-from broker.tickets import rows
+from broker.tickets import ratings, rows, steps
 from broker.tickets.creation import Origin, open_ticket
-from broker.tickets.events import Doer, Event, move, write
+from broker.tickets.events import Doer, Event, write
 from protocol.api import TicketNew, TicketView
 from protocol.audit import Action, Actor, ActorKind
 from protocol.documents import HelpRequest, UserReply
@@ -22,7 +22,7 @@ from protocol.envelope import Envelope
 from protocol.errors import Code, RelevoError
 from protocol.link import TicketReplyRow, TicketRow
 from protocol.sshkeys import PublicKey
-from protocol.tickets import Move, Party, State
+from protocol.tickets import FINAL_STATES, Happening, Move, Party
 from protocol.wire import facts, to_json
 
 MAX_OPEN = 50
@@ -51,8 +51,9 @@ def title_of(text: str) -> str:
     return title if len(title) <= _TITLE else title[: _TITLE - 1].rstrip() + "…"
 
 
-async def ask(broker: Broker, control: Link, envelope: Envelope) -> str:
-    """Open a ticket from a signed help request; the same request again gives the same ticket.
+async def ask(broker: Broker, control: Link, envelope: Envelope) -> tuple[str, tuple[str, ...]]:
+    """Open a ticket from a signed help request, and which of the machine's own tickets it may repeat; the
+    same request again gives the same ticket.
 
     Raises:
         RelevoError: ``signature-invalid``, ``identity-mismatch``, ``parameter-invalid``,
@@ -70,22 +71,23 @@ async def ask(broker: Broker, control: Link, envelope: Envelope) -> str:
         follow_up_of=request.follow_up_of,
     )
 
-    def unit(tx: Tx) -> str:
-        known = _known(tx.conn, control.agent, request.nonce)
+    def unit(tx: Tx) -> tuple[str, tuple[str, ...]]:
+        known = known_message(tx.conn, control.agent, request.nonce)
         if known is not None:
-            return rows.id_of(known)
+            return rows.id_of(known), ()
         if rows.open_count(tx.conn, control.agent, MAX_OPEN) >= MAX_OPEN:
             raise RelevoError(Code.RATE_LIMITED, f"{MAX_OPEN} open tickets of one machine")
-        doer = _user(tx.conn, control)
+        doer = user_of(tx.conn, control)
         if request.follow_up_of is not None:
-            _own(tx.conn, control.agent, request.follow_up_of, open_only=False)
+            own_ticket(tx.conn, control.agent, request.follow_up_of, open_only=False)
         evidence = (to_json(envelope),)
         origin = Origin(
             control.customer, doer.name, "agent", doer, facts(language=request.language), evidence
         )
         ticket = open_ticket(broker, tx, new, origin)
-        _remember(tx.conn, control.agent, request.nonce, ticket.ticket)
-        return ticket.ticket
+        remember_message(tx.conn, control.agent, request.nonce, ticket.ticket)
+        own = {d.ticket for d in ticket.duplicates if rows.load(tx.conn, d.ticket).agent == control.agent}
+        return ticket.ticket, tuple(d.ticket for d in ticket.duplicates if d.ticket in own)
 
     return await broker.store.write(unit)
 
@@ -101,17 +103,16 @@ async def reply(broker: Broker, control: Link, envelope: Envelope) -> None:
         raise RelevoError(Code.IDENTITY_MISMATCH, "a reply of another machine")
 
     def unit(tx: Tx) -> None:
-        if _known(tx.conn, control.agent, message.nonce) is not None:
+        if known_message(tx.conn, control.agent, message.nonce) is not None:
             return
-        ticket = _own(tx.conn, control.agent, message.ticket)
-        now, doer = broker.clock(), _user(tx.conn, control)
-        _remember(tx.conn, control.agent, message.nonce, ticket.ticket)
+        ticket = own_ticket(tx.conn, control.agent, message.ticket)
+        now, doer = broker.clock(), user_of(tx.conn, control)
+        remember_message(tx.conn, control.agent, message.nonce, ticket.ticket)
         after = rows.touch(tx.conn, ticket, now)
         action = Action.TICKET_REPLY
         event = Event(action, action.value, message.text, True, (), (to_json(envelope),))
         write(tx, after, ticket.state, event, doer, now)
-        if after.state is State.PENDING:
-            move(tx, after, Move.RESUME, doer, now)
+        steps.happened(broker, tx, after, Happening.USER_REPLY, now, doer)
 
     await broker.store.write(unit)
 
@@ -128,6 +129,8 @@ async def tickets_of(broker: Broker, agent: str) -> tuple[TicketRow, ...]:
                 state=ticket.state,
                 updated=ticket.updated,
                 replies=_replies(conn, ticket.ticket),
+                rating_asked=_rating_asked(conn, ticket.ticket),
+                merged_into=ticket.merged_into,
             )
             room -= len(to_json(row))
             if room < 0:
@@ -136,6 +139,11 @@ async def tickets_of(broker: Broker, agent: str) -> tuple[TicketRow, ...]:
         return tuple(found)
 
     return await broker.store.read(query)
+
+
+def _rating_asked(conn: Connection, ticket: str) -> bool:
+    found = ratings.find(conn, ticket)
+    return found is not None and found.answered is None
 
 
 def _replies(conn: Connection, ticket: str) -> tuple[TicketReplyRow, ...]:
@@ -154,27 +162,27 @@ def _replies(conn: Connection, ticket: str) -> tuple[TicketReplyRow, ...]:
     )
 
 
-def _user(conn: Connection, control: Link) -> Doer:
+def user_of(conn: Connection, control: Link) -> Doer:
     hostname = conn.execute(
         select(agents.c.hostname).where(agents.c.agent == control.agent)
     ).scalar_one_or_none()
     return Doer(Actor(kind=ActorKind.USER, id=control.agent), hostname or control.agent, Party.USER)
 
 
-def _own(conn: Connection, agent: str, ticket: str, *, open_only: bool = True) -> TicketView:
+def own_ticket(conn: Connection, agent: str, ticket: str, *, open_only: bool = True) -> TicketView:
     found = rows.find(conn, ticket)
     if found is None or found.agent != agent:
         raise RelevoError(Code.NOT_FOUND, ticket)
-    if open_only and found.state in (State.CLOSED, State.CANCELLED):
+    if open_only and found.state in FINAL_STATES:
         raise RelevoError(Code.TICKET_CLOSED, ticket)
     return found
 
 
-def _known(conn: Connection, agent: str, nonce: str) -> int | None:
+def known_message(conn: Connection, agent: str, nonce: str) -> int | None:
     return conn.execute(
         select(user_messages.c.ticket).where(user_messages.c.agent == agent, user_messages.c.nonce == nonce)
     ).scalar_one_or_none()
 
 
-def _remember(conn: Connection, agent: str, nonce: str, ticket: str) -> None:
+def remember_message(conn: Connection, agent: str, nonce: str, ticket: str) -> None:
     conn.execute(insert(user_messages).values(agent=agent, nonce=nonce, ticket=rows.number_of(ticket)))

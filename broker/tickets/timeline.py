@@ -10,14 +10,17 @@ from broker.store.tables import audit
 from broker.store.ticket_tables import ticket_events
 from protocol.api import TicketEvent
 from protocol.audit import AuditRecord
+from protocol.organisation import covers_clearance
+from protocol.scopes import Clearance
 from protocol.wire import from_json
 
 MAX_EVENTS = 2_000
 """The newest so many; whoever wants all of a longer history reads the log."""
 
 
-def timeline(conn: Connection, ticket: str) -> tuple[TicketEvent, ...]:
-    """Events and audit records of the ticket, oldest first. Erased records are left out."""
+def timeline(conn: Connection, ticket: str, clearance: Clearance = Clearance.R3) -> tuple[TicketEvent, ...]:
+    """Events and audit records of the ticket, oldest first. Erased records are left out; of an event above
+    ``clearance`` only the text is."""
     wanted = (
         select(
             audit.c.idx,
@@ -27,6 +30,7 @@ def timeline(conn: Connection, ticket: str) -> tuple[TicketEvent, ...]:
             ticket_events.c.kind,
             ticket_events.c.text,
             ticket_events.c.public,
+            ticket_events.c.clearance,
         )
         .outerjoin(ticket_events, ticket_events.c.log_index == audit.c.idx)
         .where(audit.c.ticket == ticket)
@@ -34,13 +38,21 @@ def timeline(conn: Connection, ticket: str) -> tuple[TicketEvent, ...]:
         .limit(MAX_EVENTS)
     )
     rows = conn.execute(wanted).all()
-    return tuple(line for row in reversed(rows) if (line := _line(row)) is not None)
+    return tuple(line for row in reversed(rows) if (line := _line(row, clearance)) is not None)
 
 
-def _line(row: Row[Any]) -> TicketEvent | None:
+def _line(row: Row[Any], clearance: Clearance) -> TicketEvent | None:
     if row.kind is not None:
+        needed = Clearance(row.clearance)
+        withheld = None if covers_clearance(clearance, needed) or not row.text else needed
         return TicketEvent(
-            at=row.at, by=row.by, kind=row.kind, text=row.text, public=row.public, log_index=row.idx
+            at=row.at,
+            by=row.by,
+            kind=row.kind,
+            text="" if withheld else row.text,
+            public=row.public,
+            log_index=row.idx,
+            withheld=withheld,
         )
     if row.record is None:
         return None

@@ -80,6 +80,54 @@ TABLE: dict[str, tuple[str, str]] = {
         'relevo-agent reply T-1 "It works now, thank you"',
         'relevo-agent reply T-1 "Ya funciona, gracias"',
     ),
+    "solved": (
+        "Say that a ticket is solved.",
+        "Decir que un tique está resuelto.",
+    ),
+    "solved.example": (
+        'relevo-agent solved T-1 "It was the cable"',
+        'relevo-agent solved T-1 "Era el cable"',
+    ),
+    "reopen": (
+        "Say that a solved ticket is not solved after all.",
+        "Decir que un tique resuelto no lo está.",
+    ),
+    "reopen.example": (
+        'relevo-agent reopen T-1 "It happens again"',
+        'relevo-agent reopen T-1 "Vuelve a pasar"',
+    ),
+    "close": (
+        "Close a solved ticket for good. Nobody can use it to reach this machine any more.",
+        "Cerrar para siempre un tique resuelto. Nadie podrá usarlo ya para entrar en este equipo.",
+    ),
+    "close.example": ("relevo-agent close T-1", "relevo-agent close T-1"),
+    "cancel": ("Withdraw a ticket.", "Retirar un tique."),
+    "cancel.example": (
+        'relevo-agent cancel T-1 "I no longer need it"',
+        'relevo-agent cancel T-1 "Ya no lo necesito"',
+    ),
+    "decision.done": ("{ticket} was changed.", "Se ha cambiado {ticket}."),
+    "rate": (
+        "Say how the help was, from 1 (bad) to 5 (very good).",
+        "Decir cómo ha sido la ayuda, de 1 (mala) a 5 (muy buena).",
+    ),
+    "rate.example": (
+        'relevo-agent rate T-1 5 "Quick and kind"',
+        'relevo-agent rate T-1 5 "Rápido y amable"',
+    ),
+    "rate.done": ("Thank you for rating {ticket}.", "Gracias por valorar {ticket}."),
+    "tickets.rate": (
+        "How was it? relevo-agent rate {ticket} 1..5 [TEXT]",
+        "¿Qué tal ha ido? relevo-agent rate {ticket} 1..5 [TEXTO]",
+    ),
+    "ask.similar": (
+        "You have asked something like it before: {tickets}. If it is the same, withdraw one with `relevo-agent cancel`.",
+        "Ya ha preguntado algo parecido: {tickets}. Si es lo mismo, retire uno con `relevo-agent cancel`.",
+    ),
+    "option.follow-up-of": (
+        "A closed ticket that this is about again.",
+        "Tique cerrado del que se trata otra vez.",
+    ),
     "reply.done": ("Your answer was added to {ticket}.", "Su respuesta se ha añadido a {ticket}."),
     "requests": (
         "What somebody asks of you now, in plain words.",
@@ -89,6 +137,10 @@ TABLE: dict[str, tuple[str, str]] = {
     "requests.none": ("Nobody is asking for anything.", "Nadie le está pidiendo nada."),
     "request.title": ("Request {id}", "Petición {id}"),
     "request.who": ("{technician} of {organisation} asks", "Lo pide {technician}, de {organisation}"),
+    "request.invited": (
+        "an outside expert, invited to look by {by}; cannot change anything",
+        "persona experta de fuera, a quien invita {by} para mirar; no puede cambiar nada",
+    ),
     "request.ticket": ("for ticket {ticket}: “{title}”", "para el tique {ticket}: «{title}»"),
     "request.reason": ("because: {reason}", "porque: {reason}"),
     "request.wants": ("to be allowed to:", "y quiere poder:"),

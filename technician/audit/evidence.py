@@ -19,9 +19,12 @@ from protocol.documents import (
     EnrolmentToken,
     Grant,
     HelpRequest,
+    Invitation,
     LinkProof,
     LoginProof,
     Refusal,
+    UserMove,
+    UserRating,
     UserReply,
 )
 from protocol.dsse import machine_key, open_envelope, payload_type, unsafe_peek
@@ -44,6 +47,8 @@ REQUIRED: dict[Action, tuple[type[Document], ...]] = {
     Action.AGENT_ENROLLED: (EnrolmentToken, Enrolment),
     Action.ARTIFACT_STORED: (ArtifactManifest,),
     Action.LOGIN: (LoginProof,),
+    Action.EXPERT_INVITED: (Invitation,),
+    Action.TICKET_RATED: (UserRating,),
 }
 """What an entry of this kind is worth nothing without."""
 
@@ -75,6 +80,9 @@ class Evidence:
             payload_type(Enrolment): self._enrolment,
             payload_type(HelpRequest): self._by_agent(HelpRequest),
             payload_type(UserReply): self._by_agent(UserReply),
+            payload_type(UserMove): self._by_agent(UserMove),
+            payload_type(UserRating): self._by_agent(UserRating),
+            payload_type(Invitation): self._invitation,
             payload_type(ArtifactManifest): self._by_agent(ArtifactManifest),
             payload_type(BundleSeal): self._by_agent(BundleSeal),
             payload_type(LinkProof): self._by_agent(LinkProof),
@@ -194,6 +202,20 @@ class Evidence:
             return Finding(index, Fault.DOCUMENT_SIGNATURE, f"{LoginProof.KIND}: {error}")
         return None
 
+    def _invitation(self, index: int, record: AuditRecord, envelope: Envelope) -> Finding | None:
+        try:
+            claimed = unsafe_peek(envelope, Invitation)
+            key = PublicKey.from_text(claimed.by_key)
+            if not self._keys.is_persons(key, claimed.by):
+                raise RelevoError(Code.NOT_IN_ROSTER, f"{key.fingerprint} for {claimed.by}")
+            invitation = open_envelope(envelope, Invitation, [key])
+        except RelevoError as error:
+            return Finding(index, Fault.DOCUMENT_SIGNATURE, f"{Invitation.KIND}: {error}")
+        named = {"ticket": invitation.ticket, "customer": invitation.customer, "agent": invitation.agent}
+        if invitation.org != self._keys.org or not _agrees(record, **named):
+            return Finding(index, Fault.EVIDENCE_MISMATCH, f"invitation {invitation.invitation}")
+        return None
+
     def _by_agent(self, kind: type[_AgentDocument]) -> Callable[[int, AuditRecord, Envelope], Finding | None]:
         """A check for documents that an agent signs and that name the agent."""
 
@@ -210,7 +232,17 @@ class Evidence:
         return check
 
 
-_AgentDocument = Refusal | Enrolment | HelpRequest | UserReply | ArtifactManifest | BundleSeal | LinkProof
+_AgentDocument = (
+    Refusal
+    | Enrolment
+    | HelpRequest
+    | UserReply
+    | UserMove
+    | UserRating
+    | ArtifactManifest
+    | BundleSeal
+    | LinkProof
+)
 
 
 def _judge_consent(consent: Consent, held: _Granted | None, record: AuditRecord) -> Fault | None:

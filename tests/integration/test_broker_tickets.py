@@ -43,7 +43,11 @@ async def test_a_ticket_goes_from_new_to_closed_and_every_step_is_in_its_timelin
                 "resolved",
             ),
             ("reopen", {"reason": "otra vez"}, "in-progress"),
-            ("resolve", {"resolution": "cable nuevo", "cause": "hardware"}, "resolved"),
+            (
+                "resolve",
+                {"resolution": "cable nuevo", "cause": "hardware", "article": "cables"},
+                "resolved",
+            ),
             ("close", {}, "closed"),
         ]
         for what, body, state in steps:
@@ -94,7 +98,7 @@ _PATHS: dict[str, list[str]] = {
     "cancelled": ["cancel"],
 }
 _BODIES: dict[str, dict[str, Any]] = {
-    "resolve": {"resolution": "r"},
+    "resolve": {"resolution": "r", "no_article_reason": "único"},
     "cancel": {"reason": "duplicado"},
     "notes": {"text": "t"},
     "replies": {"text": "t"},

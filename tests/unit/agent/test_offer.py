@@ -129,11 +129,11 @@ def test_a_revoked_grant_is_refused_and_ends_a_running_session() -> None:
     cast = Cast(revoked=Revoked(grants=("ab" * 16,)))
     assert refusal(cast=cast) is Code.REVOKED
     offer = verify(CAST.sealed(CAST.grant()), MEMBERSHIP, CAST.organisation, NOW)
-    require_still_good(offer, CAST.organisation)
+    require_still_good(offer, CAST.organisation, NOW)
     with pytest.raises(RelevoError):
-        require_still_good(offer, cast.organisation)
+        require_still_good(offer, cast.organisation, NOW)
     with pytest.raises(RelevoError):
-        require_still_good(offer, Cast(people=()).organisation)
+        require_still_good(offer, Cast(people=()).organisation, NOW)
 
 
 def test_consent_cannot_reach_beyond_what_was_asked_or_when() -> None:

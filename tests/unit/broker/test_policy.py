@@ -266,6 +266,8 @@ def _still(org: Organisation, **changes: Any) -> bool:
         "scopes": (Scope.DIAGNOSE,),
         "grant": "0" * 32,
         "agent": AGENT,
+        "invitation": None,
+        "now": NOW,
     }
     return policy.still_allowed(org=org, **(arguments | changes))
 

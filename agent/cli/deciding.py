@@ -1,0 +1,84 @@
+"""`relevo-agent solved`, `reopen`, `close`, `cancel` and `rate`: the user decides about their own tickets."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from agent import identity, messages
+from agent.cli.common import agent_options
+from agent.folder import Folder
+from agent.localclient import ask as ask_agent
+from protocol.documents import PROTOCOL_VERSION, UserMove, UserRating
+from protocol.drivers.terminal import Command, emit_json, note, printable, words
+from protocol.dsse import seal
+from protocol.errors import Code, RelevoError
+from protocol.ids import new_nonce
+
+_MAX_TEXT = 4_000
+_NEED_WORDS = frozenset({"reopen", "cancel"})
+
+
+def _mover(name: str, move: str) -> click.Command:
+    """The four moves differ in name, in words, and in whether words are needed."""
+
+    @click.command(name, cls=Command, help=name)
+    @click.argument("ticket")
+    @click.argument("text", required=move in _NEED_WORDS, default=None if move in _NEED_WORDS else "")
+    @agent_options
+    def command(ticket: str, text: str, folder: Folder, as_json: bool) -> None:
+        folder.membership()
+        signer = identity.load(folder)
+        if len(text) > _MAX_TEXT or (move in _NEED_WORDS and not text.strip()):
+            raise RelevoError(Code.USAGE, f"1 to {_MAX_TEXT} characters of text are needed")
+        said = UserMove(
+            version=PROTOCOL_VERSION,
+            agent=identity.id_of(signer),
+            nonce=new_nonce(),
+            ticket=ticket,
+            move=move,
+            text=text,
+            at=datetime.now(UTC),
+        )
+        ask_agent(folder, messages.SendMove(move=seal(said, signer)), messages.Ok)
+        _told(as_json, ticket)
+
+    return command
+
+
+solved = _mover("solved", "resolve")
+reopen = _mover("reopen", "reopen")
+close = _mover("close", "close")
+cancel = _mover("cancel", "cancel")
+
+
+@click.command(cls=Command, help="rate")
+@click.argument("ticket")
+@click.argument("score", type=click.IntRange(1, 5))
+@click.argument("text", required=False, default="")
+@agent_options
+def rate(ticket: str, score: int, text: str, folder: Folder, as_json: bool) -> None:
+    """How it went, from 1 to 5."""
+    folder.membership()
+    signer = identity.load(folder)
+    if len(text) > _MAX_TEXT:
+        raise RelevoError(Code.USAGE, f"at most {_MAX_TEXT} characters of text")
+    said = UserRating(
+        version=PROTOCOL_VERSION,
+        agent=identity.id_of(signer),
+        nonce=new_nonce(),
+        ticket=ticket,
+        score=score,
+        text=text,
+        at=datetime.now(UTC),
+    )
+    ask_agent(folder, messages.SendRating(rating=seal(said, signer)), messages.Ok)
+    _told(as_json, ticket, "rate.done")
+
+
+def _told(as_json: bool, ticket: str, key: str = "decision.done") -> None:
+    if as_json:
+        emit_json({"ticket": ticket})
+    else:
+        note(words()(key, ticket=printable(ticket)))
