@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +18,8 @@ from protocol.drivers.terminal import common_options, note, option, printable, s
 F = TypeVar("F", bound=Callable[..., Any])
 
 _SPINNER_AFTER_S = 1.0
+_LEAST_FOLDED = 16
+"""Columns; with less room than this, lines are left to the terminal."""
 _SPINNER = "|/-\\"
 
 
@@ -36,10 +40,10 @@ def technician_options(function: F) -> F:
 
 
 class Table:
-    """Rows for people: aligned columns, escaped cells, no wrapping surprises.
+    """Rows for people: aligned columns, escaped cells.
 
-    Plain text with the width of the content, so that it reads the same in a terminal, a pipe and a
-    log; colour is left to reports.
+    Plain text with the width of the content, the same in a pipe and a log; on a terminal the last column
+    is folded between words to what is left of the line. Colour is left to reports.
     """
 
     def __init__(self, *titles: str) -> None:
@@ -50,8 +54,14 @@ class Table:
 
     def show(self) -> None:
         widths = [max(len(row[i]) for row in self._rows) for i in range(len(self._rows[0]))]
+        start = sum(widths[:-1]) + 2 * (len(widths) - 1)
+        room = shutil.get_terminal_size().columns - start if sys.stdout.isatty() else 0
         for row in self._rows:
-            say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+            last = row[-1]
+            if _LEAST_FOLDED <= room < len(last):
+                last = f"\n{' ' * start}".join(textwrap.wrap(last, room, break_on_hyphens=False))
+            cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths[:-1], strict=True)]
+            say("  ".join([*cells, last]).rstrip())
 
     def __len__(self) -> int:
         return len(self._rows) - 1
@@ -86,7 +96,7 @@ class Progress:
             text = f"[{bar}] {share:4.0%} {printable(step)}"
         else:
             text = f"{_SPINNER[int(time.monotonic() * 4) % 4]} {printable(step)} {done or ''}"
-        sys.stderr.write("\r\x1b[K" + text[:120])
+        sys.stderr.write("\r\x1b[K" + text[: shutil.get_terminal_size().columns - 1])
         sys.stderr.flush()
         self._drawn = True
 
