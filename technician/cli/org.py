@@ -13,6 +13,7 @@ from protocol.drivers.terminal import Group, emit_json, note, option, printable,
 from protocol.scopes import Mode, Role
 from protocol.times import parse_duration
 from technician.cli.common import show_rows, technician_options
+from technician.cli.org_calendar import calendar, target
 from technician.cli.org_fix import fix
 from technician.cli.org_signer import signer
 
@@ -31,6 +32,8 @@ def org() -> None:
     """The commands below."""
 
 
+org.add_command(calendar)
+org.add_command(target)
 org.add_command(fix)
 org.add_command(signer)
 

@@ -14,6 +14,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Timestamp
 
 from protocol import layout
 from protocol.api import Pairing, PairRequest, Publication, Published, RepositoryFile
+from protocol.desk import Desk
 from protocol.drivers.files import given, read_file, write_private
 from protocol.drivers.http import BrokerHttp
 from protocol.errors import Code, RelevoError
@@ -177,11 +178,14 @@ def _sign(folder: OrgFolder, state: OrgState, now: datetime) -> tuple[OrgState, 
 
 
 def _documents(state: OrgState) -> dict[str, bytes]:
-    return {
+    documents = {
         layout.ROSTER: to_json(state.roster),
         layout.POLICY: to_json(state.policy),
         layout.REVOKED: to_json(state.revoked),
     }
+    if state.desk != Desk():
+        documents[layout.DESK] = to_json(state.desk)
+    return documents
 
 
 def _publication(folder: OrgFolder, state: OrgState, first_root: int, now: datetime) -> Publication:

@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from protocol.desk import Desk
 from protocol.drivers.files import read_file, write_private
 from protocol.drivers.locks import locked
 from protocol.errors import Code, RelevoError
@@ -60,6 +61,8 @@ class OrgState(Wire, frozen=True):
     staged: bool = True
     """Something changed since the last upload."""
     fixes: tuple[CatalogueFix, ...] = ()
+    desk: Desk = Desk()
+    """How the help desk works; published as ``desk.json`` once anything is said."""
 
 
 class OrgFolder:

@@ -40,6 +40,7 @@ from protocol.api import (
     Publication,
     RepositoryFile,
 )
+from protocol.desk import Desk
 from protocol.documents import Enrolment, EnrolmentToken, LoginProof
 from protocol.organisation import (
     DEFAULT_POLICY,
@@ -90,6 +91,8 @@ class Org:
     customers: list[str] = field(default_factory=lambda: ["acme", "globex"])
     policy: Policy = DEFAULT_POLICY
     revoked: Revoked = field(default_factory=Revoked)
+    desk: Desk | None = None
+    """Published only where a test sets it."""
     version: int = 1
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     first_root: bytes = b""
@@ -151,10 +154,12 @@ class Org:
             customers=tuple(Customer(id=c, name=c) for c in self.customers),
             broker=self.broker_keys,
         )
+        desk = {} if self.desk is None else {layout.DESK: to_json(self.desk)}
         return {
             layout.ROSTER: to_json(roster),
             layout.POLICY: to_json(self.policy),
             layout.REVOKED: to_json(self.revoked),
+            **desk,
         }
 
     def make_targets(
