@@ -20,7 +20,9 @@ from protocol.api import (
 from protocol.drivers.shown import local_stamp
 from protocol.drivers.terminal import Command, Group, emit_json, note, option, printable, say, words
 from protocol.errors import Code, RelevoError
+from protocol.sla_views import SlaExplained
 from protocol.tickets import CauseCode, State
+from technician.cli import ticket_sla
 from technician.cli.common import Table, show_rows, technician_options
 from technician.login import Api, client
 
@@ -77,10 +79,28 @@ def new(
 @option("--state", type=click.Choice([state.value for state in State]), help="option.state")
 @option("--mine", is_flag=True, help="option.mine")
 @option("--customer", metavar="CUSTOMER", help="option.ticket-customer")
+@option("--due", is_flag=True, help="sla.option.due")
+@option("--breached", is_flag=True, help="sla.option.breached")
 @option("--limit", type=click.IntRange(1, 1_000), default=50, show_default=True, help="option.limit")
 @technician_options
-def list_(state: str | None, mine: bool, customer: str | None, limit: int, home: Path, as_json: bool) -> None:
-    wanted = {"state": state, "assignee": "me" if mine else None, "customer": customer, "limit": limit}
+def list_(
+    state: str | None,
+    mine: bool,
+    customer: str | None,
+    due: bool,
+    breached: bool,
+    limit: int,
+    home: Path,
+    as_json: bool,
+) -> None:
+    wanted = {
+        "state": state,
+        "assignee": "me" if mine else None,
+        "customer": customer,
+        "sort": "due" if due else None,
+        "breached": "true" if breached else None,
+        "limit": limit,
+    }
     query = urlencode({key: value for key, value in wanted.items() if value is not None})
     found = client(home).get_json(f"/v1/tickets?{query}", Tickets)
     if as_json:
@@ -90,6 +110,7 @@ def list_(state: str | None, mine: bool, customer: str | None, limit: int, home:
     titles = [
         w(f"column.{name}") for name in ("ticket", "priority", "state", "customer", "assignee", "title")
     ]
+    titles[5:5] = [w(f"sla.column.{name}") for name in ticket_sla.COLUMNS]
     rows = [
         (
             row.ticket,
@@ -97,6 +118,7 @@ def list_(state: str | None, mine: bool, customer: str | None, limit: int, home:
             w(f"state.{row.state}"),
             row.customer,
             row.assignee or "-",
+            *ticket_sla.cells(row),
             row.title,
         )
         for row in found.rows
@@ -106,8 +128,16 @@ def list_(state: str | None, mine: bool, customer: str | None, limit: int, home:
 
 @ticket.command("show", help="ticket.show")
 @click.argument("ticket_id", metavar="TICKET")
+@option("--sla", is_flag=True, help="sla.option.explain")
 @technician_options
-def show(ticket_id: str, home: Path, as_json: bool) -> None:
+def show(ticket_id: str, sla: bool, home: Path, as_json: bool) -> None:
+    if sla:
+        told = client(home).get_json(_path(ticket_id, "/sla"), SlaExplained)
+        if as_json:
+            emit_json(told)
+        else:
+            ticket_sla.show_explained(told)
+        return
     detail = client(home).get_json(_path(ticket_id), TicketDetail)
     if as_json:
         emit_json(detail)
