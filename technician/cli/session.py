@@ -108,7 +108,12 @@ def _list(path: str, home: Path, as_json: bool) -> None:
 
 
 def _state(row: SessionView) -> str:
-    return f"{row.state} ({row.why_ended})" if row.why_ended else row.state
+    """The state in words, and why it ended; a reason that this version does not know stays as it came."""
+    w = words()
+    if row.why_ended is None:
+        return w(f"session.state.{row.state}")
+    key = f"session.why.{row.why_ended}"
+    return f"{w(f'session.state.{row.state}')}: {w(key) if w.has(key) else row.why_ended}"
 
 
 @session.command("end", help="session.end")
