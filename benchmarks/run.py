@@ -24,6 +24,7 @@ ROWS = {
     "log-search": "benchmarks.log_search",
     "log-append": "benchmarks.log_append",
     "audit-verify": "benchmarks.audit_verify",
+    "sla-recompute": "benchmarks.sla_recompute",
 }
 
 

@@ -128,8 +128,14 @@ class Hours:
         """Open microseconds in ``[start, end)``; 0 if ``end`` is not after ``start``."""
         if end <= start:
             return 0
-        table = self._covering(start, end)
-        return table.open_until(end) - table.open_until(start)
+        table = self._table
+        if not (table.low <= start and end <= table.high):
+            table = self._covering(start, end)
+        starts, ends, before = table.starts, table.ends, table.before
+        i, j = bisect_right(starts, start) - 1, bisect_right(starts, end) - 1
+        first = before[i] + min(start, ends[i]) - starts[i] if i >= 0 else 0
+        last = before[j] + min(end, ends[j]) - starts[j] if j >= 0 else 0
+        return last - first
 
     def add_us(self, start: int, amount: int) -> int | None:
         """The earliest instant at which ``amount`` open microseconds have passed since ``start``.

@@ -258,12 +258,12 @@ def _stay(marks: Sequence[Mark], now: int, tier: int) -> _Life:
 def _clock(name: ClockName, cycle: int, minutes: int, life: _Life, hours: Hours) -> Clock:
     target, used, crossed = minutes * MINUTE_US, 0, None
     laid = []
-    for stretch in life.stretches:
-        open_us = hours.open_us(stretch.since, stretch.until)
-        laid.append(stretch._replace(open_us=open_us))
-        if stretch.why is Why.COUNTED:
+    for since, until, why, _ in life.stretches:
+        open_us = hours.open_us(since, until)
+        laid.append(Stretch(since, until, why, open_us))
+        if why is Why.COUNTED:
             if crossed is None and used + open_us >= target:
-                crossed = hours.add_us(stretch.since, target - used)
+                crossed = hours.add_us(since, target - used)
             used += open_us
     state = _state(life, used, target)
     due = crossed

@@ -50,7 +50,7 @@ def load_marks(conn: Connection, numbers: Iterable[int]) -> dict[int, list[Mark]
     found: dict[int, list[Mark]] = {}
     last, marks = None, []
     pending: PendingReason | None = None
-    for ticket, at, kind, public, to_state, party, reason, tier in conn.execute(wanted):
+    for ticket, at, kind, public, to_state, party, reason, tier in conn.execute(wanted).all():
         if ticket != last:
             last, pending = ticket, None
             marks = found.setdefault(ticket, [])
