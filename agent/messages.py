@@ -17,14 +17,14 @@ from protocol.link import EndReason, TicketRow
 from protocol.scopes import Scope
 from protocol.wire import Line, Moment, Nonce, Sha256, Text, Wire
 
-RequestId = Annotated[str, Meta(pattern=r"^[0-9a-f-]{4,40}$")]
+RequestId = Annotated[str, Meta(pattern=r"^[0-9a-f-]{4,40}$(?!\n)")]
 
 
 class RequestView(Wire, frozen=True):
     """Something that the user is asked."""
 
     id: RequestId
-    kind: Annotated[str, Meta(pattern=r"^(session|fix)$")]
+    kind: Annotated[str, Meta(pattern=r"^(session|fix)$(?!\n)")]
     grant: GrantId
     ticket: TicketId
     ticket_title: Line

@@ -16,7 +16,7 @@ from protocol.wire import Wire, from_json
 class Settings(Wire, frozen=True):
     """``broker.json``: what ``init`` fixed."""
 
-    url: Annotated[str, Meta(pattern=r"^wss://[^/\s]+$", max_length=300)]
+    url: Annotated[str, Meta(pattern=r"^wss://[^/\s]+$(?!\n)", max_length=300)]
     """How agents and technicians reach this broker."""
 
 

@@ -53,7 +53,7 @@ class Pairing(Wire, frozen=True):
 class RepositoryFile(Wire, frozen=True):
     """``path`` below the repository: ``metadata/2.root.json`` or ``targets/roster.json`` …"""
 
-    path: Annotated[str, Meta(pattern=r"^(metadata|targets)(/[A-Za-z0-9][A-Za-z0-9._-]{0,120}){1,6}$")]
+    path: Annotated[str, Meta(pattern=r"^(metadata|targets)(/[A-Za-z0-9][A-Za-z0-9._-]{0,120}){1,6}$(?!\n)")]
     content: bytes
 
 
@@ -295,7 +295,7 @@ class SessionView(Wire, frozen=True):
     technician: Name
     scopes: tuple[Scope, ...]
     """Asked for; after consent, what was granted."""
-    state: Annotated[str, Meta(pattern=r"^(requested|shown|consented|open|ended)$")]
+    state: Annotated[str, Meta(pattern=r"^(requested|shown|consented|open|ended)$(?!\n)")]
     reason: str
     requested: Moment
     ends: Moment
@@ -397,7 +397,7 @@ class AuditCheckpoints(Wire, frozen=True):
 
 
 class Health(Wire, frozen=True):
-    status: Annotated[str, Meta(pattern=r"^(ok|degraded|draining)$")]
+    status: Annotated[str, Meta(pattern=r"^(ok|degraded|draining)$(?!\n)")]
     org: OrgId | None
     version: str
     log_size: Count

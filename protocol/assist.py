@@ -25,7 +25,7 @@ Param = Annotated[str, Meta(max_length=4_096)]
 
 
 class Parameter(Wire, frozen=True):
-    name: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+    name: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$(?!\n)")]
     value: Param
 
 
@@ -100,7 +100,7 @@ class Progress(Wire, frozen=True, tag="progress"):
     step: Line
     done: Count = 0
     total: Count | None = None
-    unit: Annotated[str, Meta(pattern=r"^(bytes|steps|lines)$")] = "steps"
+    unit: Annotated[str, Meta(pattern=r"^(bytes|steps|lines)$(?!\n)")] = "steps"
 
 
 class AboutAgent(Wire, frozen=True, tag="about-agent"):
@@ -172,7 +172,7 @@ class Planned(Wire, frozen=True, tag="planned"):
     plan_sha256: Sha256
     challenge: Nonce
     sequence: Count
-    check: Annotated[str, Meta(pattern=r"^(present|absent|unknown)$")]
+    check: Annotated[str, Meta(pattern=r"^(present|absent|unknown)$(?!\n)")]
     plan: Text
     risk: Annotated[str, Meta(max_length=20)]
     reversible: Annotated[str, Meta(max_length=10)]

@@ -32,9 +32,9 @@ _YEAR_US = timedelta(days=366) // _US
 _HOURS = re.compile(r"(?:([a-z]{3})(?:-([a-z]{3}))? )?(\d\d):(\d\d)-(\d\d):(\d\d)")
 _DAY_MINUTES = 24 * 60
 
-WeekHours = Annotated[str, Meta(pattern=r"^[a-z]{3}(-[a-z]{3})? \d\d:\d\d-\d\d:\d\d$")]
+WeekHours = Annotated[str, Meta(pattern=r"^[a-z]{3}(-[a-z]{3})? \d\d:\d\d-\d\d:\d\d$(?!\n)")]
 """``mon-fri 09:00-17:00`` or ``sat 10:00-24:00``: half open, within one local day."""
-DayHours = Annotated[str, Meta(pattern=r"^\d\d:\d\d-\d\d:\d\d$")]
+DayHours = Annotated[str, Meta(pattern=r"^\d\d:\d\d-\d\d:\d\d$(?!\n)")]
 
 
 class Holiday(Wire, frozen=True):
@@ -56,7 +56,7 @@ class Calendar(Wire, frozen=True):
     """When work is done. Holidays are explicit dates, so that everybody computes the same."""
 
     id: Name
-    zone: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}$")]
+    zone: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}$(?!\n)")]
     """IANA name: ``Europe/Madrid``."""
     hours: Annotated[tuple[WeekHours, ...], Meta(max_length=200)]
     holidays: Annotated[tuple[Holiday, ...], Meta(max_length=5_000)] = ()

@@ -20,7 +20,7 @@ from protocol.wire import Line, Name, Wire
 Priority = Annotated[int, Meta(ge=1, le=5)]
 Minutes = Annotated[int, Meta(ge=1, le=1_000_000)]
 """Business minutes of the customer's calendar."""
-Language = Annotated[str, Meta(pattern=r"^(en|es)$")]
+Language = Annotated[str, Meta(pattern=r"^(en|es)$(?!\n)")]
 Percent = Annotated[int, Meta(ge=1, le=1_000)]
 
 FALLBACK_QUEUE = "desk"

@@ -49,7 +49,7 @@ class Status(enum.StrEnum):
     SKIPPED = "skipped"
 
 
-Key = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
+Key = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,59}$(?!\n)")]
 Cell = bool | int | float | Annotated[str, Meta(max_length=4_000)] | None
 Note = Annotated[str, Meta(max_length=400)]
 """``code`` or ``code: detail``; the codes have words in ``protocol.wording.diagnosis``."""
@@ -93,7 +93,7 @@ class Cut(Wire, frozen=True):
 class Item(Wire, frozen=True):
     """One thing that was read to get the facts: a file or a program's output."""
 
-    kind: Annotated[str, Meta(pattern=r"^(file|command)$")]
+    kind: Annotated[str, Meta(pattern=r"^(file|command)$(?!\n)")]
     source: Annotated[str, Meta(max_length=500)]
     """Path, or argv joined by spaces."""
     rc: int | None = None
@@ -180,7 +180,7 @@ class Manifest(Wire, frozen=True):
     """First in the bundle: what is in it, how it was made and what was taken out."""
 
     schema: Annotated[int, Meta(ge=SCHEMA, le=SCHEMA)]
-    run: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    run: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$(?!\n)")]
     ticket: TicketId
     grant: GrantId
     agent: AgentId
@@ -192,7 +192,7 @@ class Manifest(Wire, frozen=True):
     clearance: Clearance
     redaction_policy: Annotated[str, Meta(max_length=80)]
     redaction: Annotated[tuple[ClassCount, ...], Meta(max_length=64)]
-    residual_scan: Annotated[str, Meta(pattern=r"^clean$")]
+    residual_scan: Annotated[str, Meta(pattern=r"^clean$(?!\n)")]
     """A bundle whose scan found something never comes to be."""
     collectors: Annotated[tuple[ManifestEntry, ...], Meta(max_length=64)]
 

@@ -54,8 +54,8 @@ class Grant(Document, frozen=True):
 class Basis(Wire, frozen=True):
     """How consent came about: a local act of the user, or the machine's own floor (``notify``)."""
 
-    act: Annotated[str, Meta(pattern=r"^(user|floor)$")]
-    channel: Annotated[str, Meta(pattern=r"^(command|page|floor)$")]
+    act: Annotated[str, Meta(pattern=r"^(user|floor)$(?!\n)")]
+    channel: Annotated[str, Meta(pattern=r"^(command|page|floor)$(?!\n)")]
 
 
 class Consent(Document, frozen=True):
@@ -102,7 +102,7 @@ class FixRequest(Document, frozen=True):
     """SHA-256 of the signed manifest's bytes."""
     params_sha256: Sha256
     plan_sha256: Sha256
-    mode: Annotated[str, Meta(pattern=r"^(apply|undo)$")]
+    mode: Annotated[str, Meta(pattern=r"^(apply|undo)$(?!\n)")]
 
 
 class EnrolmentToken(Document, frozen=True):
@@ -168,7 +168,7 @@ class HelpRequest(Document, frozen=True):
     nonce: Nonce
     text: Annotated[str, Meta(min_length=1, max_length=20_000)]
     urgency: Annotated[int, Meta(ge=1, le=3)]
-    language: Annotated[str, Meta(pattern=r"^(en|es)$")]
+    language: Annotated[str, Meta(pattern=r"^(en|es)$(?!\n)")]
     at: Moment
     follow_up_of: TicketId | None = None
     """A closed ticket of the same machine that this is about again."""
@@ -196,7 +196,7 @@ class UserMove(Document, frozen=True):
     agent: AgentId
     nonce: Nonce
     ticket: TicketId
-    move: Annotated[str, Meta(pattern=r"^(resolve|reopen|close|cancel)$")]
+    move: Annotated[str, Meta(pattern=r"^(resolve|reopen|close|cancel)$(?!\n)")]
     text: Text
     at: Moment
 
@@ -246,7 +246,7 @@ class ArtifactManifest(Document, frozen=True):
     agent: AgentId
     grant: GrantId
     ticket: TicketId
-    kind: Annotated[str, Meta(pattern=r"^(bundle|logs|screenshot|fix-run)$")]
+    kind: Annotated[str, Meta(pattern=r"^(bundle|logs|screenshot|fix-run)$(?!\n)")]
     name: Line
     clearance: Clearance
     sealed: bool

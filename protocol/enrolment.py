@@ -18,7 +18,7 @@ class TokenFile(Wire, frozen=True):
     verified from it.
     """
 
-    url: Annotated[str, Meta(pattern=r"^wss://[^/\s]+$", max_length=300)]
+    url: Annotated[str, Meta(pattern=r"^wss://[^/\s]+$(?!\n)", max_length=300)]
     tls_sha256: Sha256
     org: OrgId
     org_name: Line

@@ -14,7 +14,7 @@ MAX_PAYLOAD = 1 << 20
 
 
 class Signature(Wire, frozen=True):
-    keyid: Annotated[str, Meta(pattern=r"^SHA256:[A-Za-z0-9+/]{43}$")]
+    keyid: Annotated[str, Meta(pattern=r"^SHA256:[A-Za-z0-9+/]{43}$(?!\n)")]
     sig: Annotated[bytes, Meta(max_length=4_096)]
 
 

@@ -33,7 +33,7 @@ class Finding(Wire, frozen=True):
     The words are ``finding.<rule>`` of ``protocol.wording.diagnosis``, filled in with ``values``.
     """
 
-    rule: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+    rule: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,39}$(?!\n)")]
     severity: Severity
     collector: Name
     values: Annotated[tuple[Fact, ...], Meta(max_length=16)] = ()

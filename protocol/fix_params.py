@@ -20,7 +20,7 @@ from protocol.times import parse_duration
 from protocol.wire import Line, Wire
 
 MAX_VALUE = 1_024
-ParamName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+ParamName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$(?!\n)")]
 ParamType = Literal["string", "int", "enum", "path", "service", "package", "user", "host", "duration"]
 _INT_LIMIT = 1 << 53
 

@@ -28,9 +28,9 @@ BUILTINS = frozenset({"service.status", "service.plan", "service.start", "servic
 """Steps that the agent itself carries out; each reads its parameters by their declared names."""
 SETTING_BUILTINS = frozenset({"service.status"})
 
-ToolName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$")]
-FileName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,50}$")]
-Argument = Annotated[str, Meta(min_length=1, max_length=400, pattern=r"^[^\x00\r\n]+$")]
+ToolName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$(?!\n)")]
+FileName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,50}$(?!\n)")]
+Argument = Annotated[str, Meta(min_length=1, max_length=400, pattern=r"^[^\x00\r\n]+$(?!\n)")]
 
 
 class PayloadFile(Wire, frozen=True):
@@ -74,7 +74,8 @@ class Approval(Wire, frozen=True):
     consent: Literal["none", "notify", "ask"] = "ask"
     """``ask``: the user is asked about this run itself, beyond the session's consent."""
     window: (
-        Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$")] | None
+        Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$(?!\n)")]
+        | None
     ) = None
     """Local time of the machine in which it may run, ``22:00-06:00``; None: always."""
 

@@ -9,15 +9,15 @@ from typing import Annotated
 
 from msgspec import Meta
 
-OrgId = Annotated[str, Meta(pattern=r"^org-[a-z2-7]{32}$")]
+OrgId = Annotated[str, Meta(pattern=r"^org-[a-z2-7]{32}$(?!\n)")]
 """``org-`` and 160 bits of SHA-256 over the first TUF root's bytes (base32)."""
-AgentId = Annotated[str, Meta(pattern=r"^ag-[a-z2-7]{32}$")]
+AgentId = Annotated[str, Meta(pattern=r"^ag-[a-z2-7]{32}$(?!\n)")]
 """``ag-`` and 160 bits of SHA-256 over the agent's SSH public key blob (base32)."""
-GrantId = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
+GrantId = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$(?!\n)")]
 """128 random bits; also the SSH user name and the session's id."""
-TicketId = Annotated[str, Meta(pattern=r"^T-[1-9][0-9]{0,11}$")]
-ArtifactId = Annotated[str, Meta(pattern=r"^art-[0-9a-f]{24}$")]
-TokenId = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
+TicketId = Annotated[str, Meta(pattern=r"^T-[1-9][0-9]{0,11}$(?!\n)")]
+ArtifactId = Annotated[str, Meta(pattern=r"^art-[0-9a-f]{24}$(?!\n)")]
+TokenId = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$(?!\n)")]
 
 
 def _digest32(prefix: str, data: bytes) -> str:

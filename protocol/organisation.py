@@ -55,7 +55,7 @@ class Customer(Wire, frozen=True):
 class BrokerKeys(Wire, frozen=True):
     """The broker that serves this organisation."""
 
-    url: Annotated[str, Meta(pattern=r"^wss://[^/\s]+$", max_length=300)]
+    url: Annotated[str, Meta(pattern=r"^wss://[^/\s]+$(?!\n)", max_length=300)]
     tls_sha256: Annotated[tuple[Sha256, ...], Meta(max_length=4)]
     """SHA-256 of each accepted certificate (DER)."""
     issuer_key: Annotated[str, Meta(max_length=300)]

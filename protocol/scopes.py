@@ -65,7 +65,7 @@ class Role(enum.StrEnum):
 
 Tier = Annotated[int, Meta(ge=1, le=3)]
 ANY_CUSTOMER = "*"
-CustomerRef = Annotated[str, Meta(pattern=r"^(\*|[a-z0-9][a-z0-9._-]{0,63})$")]
+CustomerRef = Annotated[str, Meta(pattern=r"^(\*|[a-z0-9][a-z0-9._-]{0,63})$(?!\n)")]
 """A customer, or ``*`` for every customer that is not listed."""
 RISK_ORDER = tuple(Risk)
 CLEARANCE_ORDER = tuple(Clearance)

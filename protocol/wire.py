@@ -29,10 +29,10 @@ Line = Annotated[str, Meta(min_length=1, max_length=200)]
 """One short line for people: a title, a name, a reason."""
 Text = Annotated[str, Meta(max_length=20_000)]
 """Free text for people: descriptions, notes, replies."""
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$(?!\n)")]
 """Identifier chosen by an administrator: customers, technicians, fixes, collectors."""
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
-Nonce = Annotated[str, Meta(pattern=r"^[0-9a-f]{32,64}$")]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+Nonce = Annotated[str, Meta(pattern=r"^[0-9a-f]{32,64}$(?!\n)")]
 Size = Annotated[int, Meta(ge=0, le=1 << 40)]
 """Bytes."""
 Count = Annotated[int, Meta(ge=0, le=1 << 53)]
@@ -41,7 +41,7 @@ Count = Annotated[int, Meta(ge=0, le=1 << 53)]
 class Fact(Wire, frozen=True):
     """A named value in an audit or journal entry. Keys carry their unit: ``size_bytes``."""
 
-    key: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+    key: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$(?!\n)")]
     value: Annotated[str, Meta(max_length=4_000)]
 
 

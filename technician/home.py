@@ -25,14 +25,14 @@ _MAX = 64 << 10
 class HomeConfig(Wire, frozen=True):
     """``HOME/config.json``: what ``relevo login`` (or ``org connect``) settled."""
 
-    url: Annotated[str, Meta(pattern=r"^wss://[^/\s]+$", max_length=300)]
+    url: Annotated[str, Meta(pattern=r"^wss://[^/\s]+$(?!\n)", max_length=300)]
     org: OrgId
     root_sha256: Sha256
     tls_sha256: Sha256
     technician: Name
     key: Annotated[str, Meta(min_length=1, max_length=4_000)]
     """What ``technician.keys.load_signer`` takes: a key file's path, or a fingerprint in the ssh-agent."""
-    language: Annotated[str, Meta(pattern=r"^(en|es)$")] | None = None
+    language: Annotated[str, Meta(pattern=r"^(en|es)$(?!\n)")] | None = None
 
 
 def load_config(home: Path) -> HomeConfig:

@@ -31,7 +31,7 @@ class Ended(Wire, frozen=True, tag="ended"):
 
     run: Count
     collector: Name
-    how: Annotated[str, Meta(pattern=r"^(exit|timeout|overflow|stopped)$")]
+    how: Annotated[str, Meta(pattern=r"^(exit|timeout|overflow|stopped)$(?!\n)")]
     rc: int
     output: bytes
     started: Moment

@@ -35,7 +35,7 @@ _KEPT_TEXT = 16_000
 class Run(Wire, frozen=True):
     """One run of a fix: everything that is needed to tell of it, and to undo it."""
 
-    id: Annotated[str, Meta(pattern=r"^run-[0-9a-f]{24}$")]
+    id: Annotated[str, Meta(pattern=r"^run-[0-9a-f]{24}$(?!\n)")]
     grant: GrantId
     ticket: TicketId
     technician: Name

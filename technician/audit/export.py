@@ -44,7 +44,7 @@ class ProvenEntry(Wire, frozen=True):
 class TicketExport(Wire, frozen=True):
     """The file that ``relevo audit export`` writes."""
 
-    format: Annotated[str, Meta(pattern=r"^relevo\.audit-export\.v1$")]
+    format: Annotated[str, Meta(pattern=r"^relevo\.audit-export\.v1$(?!\n)")]
     org: OrgId
     root_sha256: Sha256
     """Of the organisation repository's first root: whose log this claims to be."""

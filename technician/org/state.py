@@ -27,7 +27,7 @@ class FixSigner(Wire, frozen=True):
     """One person who may sign fixes. One key each, so that two signatures are two people."""
 
     id: Name
-    key: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+    key: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
     """Raw Ed25519 public key, hex."""
 
 
