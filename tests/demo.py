@@ -161,8 +161,10 @@ def main_job(world: World, screen: str) -> None:
         "Removed the stale lock of a backup that was killed",
         "--cause",
         "software",
+        "--no-article",
+        "It happened once",
     )
-    ana("ticket", "close", ticket)
+    ana("ticket", "close", ticket, "--reason", "They say it works")
     ana("ticket", "show", ticket)
     say("12. The person's own receipt: who saw, ran and changed what")
     machine("receipts")

@@ -96,8 +96,8 @@ def test_stop_ends_a_session_at_once(machine: Machine, ana: Person, session: str
 
 
 def test_closing_the_ticket_kills_its_grants(machine: Machine, ana: Person, session: str) -> None:
-    ana("ticket", "resolve", session, "done", "--cause", "software")
-    ana("ticket", "close", session)
+    ana("ticket", "resolve", session, "done", "--cause", "software", "--no-article", "happened once")
+    ana("ticket", "close", session, "--reason", "they say it works")
     wait_until("the session to end", lambda: not machine("status", "--json").json()["sessions"])
     ana("session", "open", session, "--scope", "diagnose", "--reason", "again", status=9)
 
