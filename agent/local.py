@@ -11,7 +11,6 @@ import os
 import socket
 import struct
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from agent import framing, messages
 from agent.folder import Folder
@@ -35,13 +34,7 @@ class LocalServer:
         self._callers = 0
 
     async def start(self) -> asyncio.Server:
-        """Listen.
-
-        Raises:
-            RelevoError: ``conflict`` when another agent already serves this folder.
-        """
-        if await asyncio.to_thread(_in_use, self._path):
-            raise RelevoError(Code.CONFLICT, f"an agent already runs for {self._path.parent.parent}")
+        """Listen. Whoever calls this is the folder's only agent; a socket that is there is a dead one's."""
         self._path.unlink(missing_ok=True)
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         old = os.umask(0o177)
@@ -85,14 +78,3 @@ def _same_user(writer: asyncio.StreamWriter) -> bool:
     raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     _pid, uid, _gid = struct.unpack("3i", raw)
     return uid in (os.geteuid(), 0)
-
-
-def _in_use(path: Path) -> bool:
-    """Whether somebody listens there; a socket file left by a killed agent does not answer."""
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, socket_address(path) as address:
-            probe.settimeout(1.0)
-            probe.connect(address)
-            return True
-    except OSError:
-        return False

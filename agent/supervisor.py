@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -66,15 +65,15 @@ class Worker:
             await self.end()
 
     async def end(self) -> None:
-        """Wait briefly, then kill the worker and everything it started. Safe to call twice."""
+        """Wait briefly, then kill the worker; what it started ends with it. Safe to call twice."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:
             await asyncio.wait_for(self._process.wait(), GRACE_S)
         except TimeoutError:
             _logger.warning("worker of %s had to be killed", self.grant)
-        kill_group(self._process.pid)
-        await self._process.wait()
+            kill_group(self._process.pid)  # still ours: nobody has waited for it, so its id is not used again
+            await self._process.wait()
         self._mark.unlink(missing_ok=True)
 
 
@@ -96,10 +95,15 @@ async def start(folder: Folder, start_message: messages.Start, grant: str) -> Wo
     descriptor = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "ab") as errors:
         process = await processes.spawn(
-            [sys.executable, "-m", "agent.worker"], stderr=errors, env=_desktop(), limit=MAX_FRAME + 4
+            processes.own_program("agent.worker"), stderr=errors, env=_desktop(), limit=MAX_FRAME + 4
         )
     mark = folder.worker(grant)
-    write_private(mark, to_json(WorkerMark(pid=process.pid, started=start_time(process.pid) or 0.0)))
+    try:
+        write_private(mark, to_json(WorkerMark(pid=process.pid, started=start_time(process.pid) or 0.0)))
+    except RelevoError:
+        process.kill()
+        await process.wait()
+        raise
     worker = Worker(grant, process, mark)
     worker.send(start_message)
     return worker

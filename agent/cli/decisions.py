@@ -90,13 +90,12 @@ def deny(request: str, folder: Folder, as_json: bool) -> None:
 @agent_options
 def stop(everything: bool, folder: Folder, as_json: bool) -> None:
     """End sessions at once, with or without the broker and the agent."""
-    folder.membership()
+    if not folder.membership_file.exists():
+        raise RelevoError(Code.NOT_CONNECTED, f"no enrolment in {folder.root}")
     try:
         ended = ask(folder, messages.Stop(requests=everything), messages.Ok, timeout_s=_STOP_S).count
-    except RelevoError as error:
-        if error.code not in (Code.TIMEOUT, Code.AGENT_NOT_RUNNING):
-            raise
-        ended = _stop_without_agent(folder)
+    except RelevoError:
+        ended = _stop_without_agent(folder)  # whatever it was: nothing may come between the user and the end
     if as_json:
         emit_json({"ended": ended})
     else:
@@ -104,8 +103,16 @@ def stop(everything: bool, folder: Folder, as_json: bool) -> None:
 
 
 def _stop_without_agent(folder: Folder) -> int:
-    """Kill the workers first, then write down why: stopping must never wait for a disk."""
+    """Kill the workers first, then write down why: stopping must never wait for a disk, nor fail with it."""
     ended = supervisor.kill_marked(folder)
+    try:
+        _record_stop(folder, ended)
+    except RelevoError as error:
+        note(words()("stopped.unrecorded", detail=printable(error.detail)))
+    return len(ended)
+
+
+def _record_stop(folder: Folder, ended: list[str]) -> None:
     signer = identity.load(folder)
     journal = Journal(folder.journal, identity.id_of(signer))
     for grant in ended:
@@ -113,7 +120,6 @@ def _stop_without_agent(folder: Folder) -> int:
         reason = facts(by="user", agent="hung")
         journal.append(signer, Action.CONSENT_WITHDRAWN, grant=grant, ticket=ticket, facts=reason)
     journal.close()
-    return len(ended)
 
 
 def _ticket_of(journal: Journal, grant: str) -> str | None:

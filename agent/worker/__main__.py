@@ -24,6 +24,8 @@ def main() -> None:
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s"
     )
     asyncio.run(_main())
+    # A thread that waits for a broker which does not answer must not keep the process of a session.
+    os._exit(0)
 
 
 if __name__ == "__main__":

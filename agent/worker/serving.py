@@ -48,7 +48,12 @@ class Serving:
         self._legs: dict[int, asyncio.Task[None]] = {}
         self._serving: dict[int, AssistServing] = {}
         self._over: asyncio.Future[EndReason] = asyncio.get_running_loop().create_future()
-        self._opened = False
+        self._recorded = asyncio.Event()
+
+    @property
+    def opened(self) -> bool:
+        """Whether the technician has been here, and that is on record."""
+        return self._recorded.is_set()
 
     def join(self, leg: int, token: str) -> None:
         """Open one relay leg. More than ``MAX_LEGS`` at once, or a number used before, is ignored."""
@@ -73,6 +78,18 @@ class Serving:
             task.cancel()
 
     async def _leg(self, leg: int, token: str) -> None:
+        """One leg from beginning to end. The end of the first is the session's, whatever brought it about."""
+        why = EndReason.AGENT_FAILED
+        try:
+            why = await self._serve(leg, token)
+        except RelevoError as error:
+            _logger.warning("leg %s failed: %s", leg, error)
+        finally:
+            if leg == 1:
+                self._finish(why)
+
+    async def _serve(self, leg: int, token: str) -> EndReason:
+        """Raises RelevoError: ``cannot-record``; the leg is closed then."""
         address = LegAddress(self._membership.url, token, self._membership.tls_sha256)
         files = Scope.FILES in self._session.consent.scopes
         try:
@@ -86,29 +103,37 @@ class Serving:
             )
         except RelevoError as error:
             _logger.warning("leg %s did not open: %s", leg, error)
-            if leg == 1:
-                self._finish(EndReason.LINK_LOST)
-            return
+            return EndReason.LINK_LOST
         self._serving[leg] = serving
         try:
-            if not self._opened:
-                self._opened = True
-                self._session.record(Action.AGENT_SESSION_OPENED, technician=self._session.grant.technician)
-                self._tell(messages.Opened())
+            self._record_opening()
             ended = await serving.wait_closed()
+        except RelevoError:
+            serving.end(EndReason.AGENT_FAILED)
+            await serving.wait_closed()
+            raise
         finally:
             del self._serving[leg]
         _logger.info("leg %s ended: %s", leg, ended)
-        if leg == 1:
-            self._finish(EndReason.TECHNICIAN if ended.code is Code.SESSION_ENDED else EndReason.LINK_LOST)
+        return EndReason.TECHNICIAN if ended.code is Code.SESSION_ENDED else EndReason.LINK_LOST
+
+    def _record_opening(self) -> None:
+        if not self.opened:
+            self._session.record(Action.AGENT_SESSION_OPENED, technician=self._session.grant.technician)
+            self._recorded.set()
+            self._tell(messages.Opened())
+
+    async def _still_good(self) -> None:
+        """Raises RelevoError: ``stale-trust``, or what the technician has lost meanwhile."""
+        organisation = await self._trust.for_reading()
+        offers.require_still_good(self.offer, organisation, self._session.now())
 
     async def _channel(self, channel: AssistChannel) -> None:
         body = await channel.receive()
         if body is None:
             return
-        serving = asyncio.create_task(
-            serve_request(body, self._session, channel.send, self._trust.for_reading)
-        )
+        await self._recorded.wait()  # the opening is on record first; the end of the session ends this
+        serving = asyncio.create_task(serve_request(body, self._session, channel.send, self._still_good))
         gone = asyncio.create_task(channel.receive())  # more input is not expected: it means "cancel"
         try:
             await asyncio.wait([serving, gone], return_when=asyncio.FIRST_COMPLETED)

@@ -7,9 +7,11 @@ journal before the next begins. If the agent's main process goes away, so does t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import shutil
 import signal
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,9 +24,10 @@ from agent.folder import Folder
 from agent.journal import Journal
 from agent.worker import offer as offers
 from agent.worker.artifacts import BrokerArtifacts
+from agent.worker.clock import passed, sleep_until
 from agent.worker.questions import Questions
 from agent.worker.serving import Serving
-from agent.worker.trust import REFRESH_EVERY_S, Trust
+from agent.worker.trust import FRESH_FOR_READING, REFRESH_EVERY_S, Trust
 from protocol.audit import Action
 from protocol.documents import PROTOCOL_VERSION, Consent, Grant, Refusal
 from protocol.drivers.files import private_folder
@@ -38,6 +41,8 @@ from protocol.wire import facts, from_json
 
 _logger = logging.getLogger(__name__)
 _ANSWER_WAIT_S = 20 * 60.0
+_NOT_FETCHED = frozenset({Code.UNREACHABLE, Code.TIMEOUT, Code.STALE_TRUST, Code.CANNOT_RECORD})
+"""Nothing new is known then; what is known may be used until it is too old."""
 
 
 class SessionWorker:
@@ -47,6 +52,8 @@ class SessionWorker:
         self._reader = reader
         self._writer = writer
         self._end: asyncio.Future[EndReason] = asyncio.get_running_loop().create_future()
+        self._news = asyncio.Event()
+        """The organisation has changed: look again."""
         self._questions = Questions(self._tell)
 
     async def run(self) -> None:
@@ -63,7 +70,7 @@ class SessionWorker:
         )
         self._trust = Trust(self._folder, self._membership)
         self._collectors = CollectorHost()
-        self._envelope = start.grant
+        self._envelope, self._invitation = start.grant, start.invitation
         self._grant = from_json(start.grant.payload, Grant)
         try:
             await self._session()
@@ -83,6 +90,9 @@ class SessionWorker:
         decision = await self._answer()
         if decision is None:
             return
+        if self._news.is_set():  # while the user was reading
+            self._news.clear()
+            offers.require_still_good(offer, await self._trust.refresh(), datetime.now(UTC))
         consent = self._consent(offer, askable, decision)
         await self._serve(offer, *consent)
 
@@ -91,7 +101,9 @@ class SessionWorker:
         if self._journal.of_grant(self._grant.grant):
             raise RelevoError(Code.REPLAYED, self._grant.grant)
         organisation = await self._trust.refresh()
-        offer = offers.verify(self._envelope, self._membership, organisation, datetime.now(UTC))
+        offer = offers.verify(
+            self._envelope, self._membership, organisation, datetime.now(UTC), self._invitation
+        )
         decision = floor.decide(offer.grant.scopes, floor.read(self._folder), organisation.policy)
         askable = tuple(scope for scope in decision.askable if scope in OFFERED)
         if not askable:
@@ -103,7 +115,9 @@ class SessionWorker:
                 organisation=organisation.roster.name,
                 technician_name=offer.technician.name,
                 askable=askable,
-                automatic=decision.automatic,
+                # A stranger to the organisation is never let in without the user's own yes.
+                automatic=decision.automatic and offer.invited_by is None,
+                invited_by=offer.invited_by.name if offer.invited_by else None,
             )
         )
         if Scope.DIAGNOSE in askable:
@@ -123,6 +137,8 @@ class SessionWorker:
                     case messages.Finish():
                         self._tell(messages.Finished(why=message.why))
                         return None
+                    case messages.Refresh():
+                        self._news.set()
                     case _:
                         _logger.debug("%s before consent", type(message).__name__)
         return None
@@ -167,10 +183,10 @@ class SessionWorker:
         session = self._make_session(offer, consent, envelope, fixes)
         serving = Serving(session, offer, self._membership, self._trust, self._folder, self._tell)
         helpers = [
-            asyncio.create_task(self._listen(serving), name="from the agent"),
-            asyncio.create_task(self._watch_trust(offer), name="trust"),
-            asyncio.create_task(self._watch_time(consent), name="time"),
-            asyncio.create_task(self._watch_serving(serving), name="serving"),
+            self._ending(self._listen(serving), "from the agent"),
+            self._ending(self._watch_trust(offer), "trust"),
+            self._ending(self._watch_time(consent, serving), "time"),
+            self._ending(self._watch_serving(serving), "serving"),
         ]
         why = EndReason.AGENT_FAILED
         try:
@@ -178,11 +194,18 @@ class SessionWorker:
         finally:
             for task in helpers:
                 task.cancel()
-            withdrawn = why in (EndReason.USER_STOP, EndReason.DENIED)
-            self._record(Action.AGENT_SESSION_ENDED, why=why, withdrawn="yes" if withdrawn else None)
+            self._record_end(why)
             self._tell(messages.Finished(why=why))
             await serving.close(why)
             await fixes.close()
+
+    def _record_end(self, why: EndReason) -> None:
+        withdrawn = why in (EndReason.USER_STOP, EndReason.DENIED)
+        try:
+            self._record(Action.AGENT_SESSION_ENDED, why=why, withdrawn="yes" if withdrawn else None)
+        except RelevoError as error:
+            # Ending must never wait for a disk.
+            _logger.warning("end of session not journalled: %s", error)
 
     # --- what can end it -----------------------------------------------------------------------
 
@@ -190,14 +213,26 @@ class SessionWorker:
         if not self._end.done():
             self._end.set_result(why)
 
+    def _ending(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+        """A task that may end the session; so does its failure, for nobody would keep watch any more."""
+
+        def done(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                _logger.error("%s failed", name, exc_info=error)
+                self._finish(EndReason.AGENT_FAILED)
+
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(done)
+        return task
+
     async def _listen(self, serving: Serving) -> None:
-        """Messages from the main process; its end is the session's end."""
+        """Messages from the main process; its end is the session's end. Nothing here may wait."""
         while (message := await framing.receive(self._reader, messages.ToWorker)) is not None:
             match message:
                 case messages.JoinLeg():
                     serving.join(message.leg, message.token)
                 case messages.Refresh():
-                    await self._look_again(serving.offer)
+                    self._news.set()
                 case messages.Answer():
                     self._questions.answered(message)
                 case messages.Finish():
@@ -207,27 +242,28 @@ class SessionWorker:
         self._finish(EndReason.AGENT_FAILED)
 
     async def _watch_trust(self, offer: offers.VerifiedOffer) -> None:
+        """Fetch the organisation now and then, and at once when it changed; a technician who lost the right
+        loses the session, and so does everybody once nobody vouches for it any more."""
         while True:
-            await asyncio.sleep(REFRESH_EVERY_S)
-            await self._look_again(offer)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REFRESH_EVERY_S):
+                    await self._news.wait()
+            self._news.clear()
+            try:
+                offers.require_still_good(offer, await self._trust.refresh(), datetime.now(UTC))
+            except RelevoError as error:
+                _logger.warning("trust: %s", error)
+                if error.code not in _NOT_FETCHED or self._trust.age() > FRESH_FOR_READING:
+                    self._finish(EndReason.REVOKED)
 
-    async def _look_again(self, offer: offers.VerifiedOffer) -> None:
-        """Fetch the organisation again; a technician who lost the right loses the session."""
-        try:
-            offers.require_still_good(offer, await self._trust.refresh())
-        except RelevoError as error:
-            _logger.warning("trust: %s", error)
-            if error.code not in (Code.UNREACHABLE, Code.TIMEOUT, Code.STALE_TRUST):
-                self._finish(EndReason.REVOKED)
-
-    async def _watch_time(self, consent: Consent) -> None:
-        """The consent's end by the clock or by the time that passed, whichever comes first: a clock
-        that is set back gives nobody more time."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + (consent.until - consent.given).total_seconds()
-        while loop.time() < deadline and datetime.now(UTC) < consent.until:
-            left = min(deadline - loop.time(), (consent.until - datetime.now(UTC)).total_seconds())
-            await asyncio.sleep(min(1.0, max(0.01, left)))
+    async def _watch_time(self, consent: Consent, serving: Serving) -> None:
+        """SSH is there by the time that the grant names or never; and everything ends with the consent."""
+        establish_by, began_s = self._grant.establish_by, passed()
+        if establish_by < consent.until:
+            await sleep_until(establish_by, consent.given, began_s)
+            if not serving.opened:
+                self._finish(EndReason.LINK_LOST)
+        await sleep_until(consent.until, consent.given, began_s)
         self._finish(EndReason.TIME_UP)
 
     async def _watch_serving(self, serving: Serving) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from agent.folder import Folder, Membership
+from agent.worker.clock import passed
 from protocol.drivers import sources
 from protocol.drivers.http import BrokerHttp
 from protocol.drivers.repository import Repository
@@ -29,10 +30,21 @@ class Trust:
         http = BrokerHttp(membership.url, membership.tls_sha256)
         self._repository = Repository(folder.repository, membership.root_sha256, sources.from_broker(http))
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="trust")
+        self._vouched_s = 0.0
+        """When the broker vouched, on the scale of ``passed``."""
 
     async def refresh(self) -> Organisation:
         """Raises RelevoError: as ``Repository.refresh``; what was verified before stays."""
-        return await self._call(lambda: self._repository.refresh(datetime.now(UTC)))
+        organisation = await self._call(lambda: self._repository.refresh(datetime.now(UTC)))
+        age = datetime.now(UTC) - self._repository.fresh_as_of
+        self._vouched_s = passed() - max(0.0, age.total_seconds())
+        return organisation
+
+    def age(self) -> timedelta:
+        """How long ago the broker vouched, by the clock or by the time that passed, whichever is longer: a
+        clock that is set back makes nothing fresh again. Raises RelevoError: ``stale-trust``."""
+        by_clock = datetime.now(UTC) - self._repository.fresh_as_of
+        return max(by_clock, timedelta(seconds=passed() - self._vouched_s))
 
     async def for_reading(self) -> Organisation:
         """Raises RelevoError: ``stale-trust`` when the broker could not vouch for 30 minutes."""
@@ -50,11 +62,11 @@ class Trust:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _recent(self, longest: timedelta) -> Organisation:
-        if datetime.now(UTC) - self._repository.fresh_as_of > longest / 2:
+        if self.age() > longest / 2:
             try:
                 return await self.refresh()
             except RelevoError as error:
-                if datetime.now(UTC) - self._repository.fresh_as_of > longest:
+                if self.age() > longest:
                     raise RelevoError(Code.STALE_TRUST, str(error)) from error
         return self._repository.organisation
 

@@ -184,6 +184,10 @@ TABLE: dict[str, tuple[str, str]] = {
         "Terminar todas las sesiones al instante. Funciona también sin red.",
     ),
     "stop.example": ("relevo-agent stop", "relevo-agent stop"),
+    "stopped.unrecorded": (
+        "The sessions were ended, but this machine could not write that down: {detail}",
+        "Las sesiones terminaron, pero este equipo no pudo anotarlo: {detail}",
+    ),
     "stopped": ("Sessions ended: {count}.", "Sesiones terminadas: {count}."),
     "receipts": (
         "Who saw, ran and changed what on this machine: the list, or one session's receipt.",

@@ -202,17 +202,13 @@ def test_acknowledgements_of_what_was_never_sent_lose_nothing(
     mine = agent_of(machine)
 
     def boast(agent: str, message: link.FromBroker) -> tuple[Frame, ...]:
-        if agent == mine and isinstance(message, link.Welcome | link.JournalAck):
-            name = "journal_sequence" if isinstance(message, link.Welcome) else "sequence"
-            return (msgspec.structs.replace(message, **{name: 1 << 53}),)
+        if agent == mine and isinstance(message, link.JournalAck):
+            return (msgspec.structs.replace(message, sequence=1 << 53),)
         return (message,)
 
     control = settled(world, machine)
     with world.evil.lying(to_agent=boast):
-        control.send(b"\xc1")
-        wait_until("a new link", lambda: world.evil.link(mine) is not control)
-        control = settled(world, machine)
-        wait_until("the agent to be online", machine.online)
+        machine.ask("another thing")
         machine("consent", "set", "screenshot", "never")
     control.send(b"\xc1")
     wait_until("a new link", lambda: world.evil.link(mine) is not control)
@@ -220,6 +216,25 @@ def test_acknowledgements_of_what_was_never_sent_lose_nothing(
     from protocol.audit import Action
 
     world.audited(Action.FLOOR_CHANGED, agent=mine)
+
+
+def test_a_broker_that_claims_more_journal_than_there_is_gets_no_link(
+    world: EvilWorld, ana: Person, machine: Machine, ticket: str
+) -> None:
+    """Either it lies or the journal was lost; nothing could be recorded in either case."""
+    mine = agent_of(machine)
+
+    def boast(agent: str, message: link.FromBroker) -> tuple[Frame, ...]:
+        if agent == mine and isinstance(message, link.Welcome):
+            return (msgspec.structs.replace(message, journal_sequence=1 << 53),)
+        return (message,)
+
+    control = settled(world, machine)
+    with world.evil.lying(to_agent=boast):
+        control.send(b"\xc1")
+        wait_until("the link to be given up", lambda: control.closed)
+        wait_until("the machine to say so", lambda: not machine.online())
+    wait_until("the machine to be back", machine.online, seconds=60)
 
 
 def test_titles_names_and_replies_from_the_broker_cannot_dress_up_the_card(
