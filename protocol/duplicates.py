@@ -16,8 +16,12 @@ THRESHOLD = 45
 MOST = 5
 _WORD = re.compile(r"[^\W_]{2,40}")
 _MAX_WORDS = 400
-_STEM = 6
-"""Letters of a word that count: enough to tell words apart, few enough to drop endings of both languages."""
+_STEM = 7
+"""Letters of a word that count once its ending is gone."""
+_SHORTEST = 3
+_ENDING_WORDS = "ciones cion iendo ando ings ing ados idos adas idas ado ido ada ida ers er ar ir ed es os as en an s e a o"
+_ENDINGS = tuple(_ENDING_WORDS.split())
+"""Endings of Spanish and English, the longer ones first; wrong for many a word, but alike wrong."""
 
 # Words of both languages that say nothing about what is wrong.
 _EMPTY_WORDS = """
@@ -58,10 +62,17 @@ def stems(text: str) -> dict[str, str]:
     for word in _WORD.findall(text[:20_000].casefold()):
         plain = "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
         if plain not in _EMPTY and not plain.isdecimal():
-            found.setdefault(plain[:_STEM], word)
+            found.setdefault(_stem(plain), word)
         if len(found) >= _MAX_WORDS:
             break
     return found
+
+
+def _stem(word: str) -> str:
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST:
+            return word[: -len(ending)][:_STEM]
+    return word[:_STEM]
 
 
 def likeness(new: Described, old: Described) -> Likeness:

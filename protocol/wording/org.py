@@ -89,8 +89,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "org.technician.name": ("Name that users see.", "Nombre que ven los usuarios."),
     "org.technician.tier": ("Tier of a technician: 1, 2 or 3.", "Nivel del técnico: 1, 2 o 3."),
     "org.technician.role": (
-        "Roles with commas: technician, approver, auditor, admin.",
-        "Roles separados por comas: technician, approver, auditor, admin.",
+        "Roles with commas: technician, approver, auditor, admin; or expert alone, for somebody from outside.",
+        "Roles separados por comas: technician, approver, auditor, admin; o solo expert, para alguien de fuera.",
     ),
     "org.technician.customer": (
         "A customer this person may help; repeat it for more. Without it: all customers.",

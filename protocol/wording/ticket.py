@@ -52,14 +52,17 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "ticket.resolve": ("Say how it was resolved.", "Decir cómo se ha resuelto."),
     "ticket.resolve.example": (
-        'relevo ticket resolve T-1 "Cache cleaned" --cause capacity',
-        'relevo ticket resolve T-1 "Caché limpiada" --cause capacity',
+        'relevo ticket resolve T-1 "Cache cleaned" --cause capacity --no-article "one machine"',
+        'relevo ticket resolve T-1 "Caché limpiada" --cause capacity --no-article "un solo equipo"',
     ),
     "ticket.close": (
         "Close a resolved ticket: every grant on it dies.",
         "Cerrar un tique resuelto: mueren todos sus permisos.",
     ),
-    "ticket.close.example": ("relevo ticket close T-1", "relevo ticket close T-1"),
+    "ticket.close.example": (
+        'relevo ticket close T-1 --reason "Ana says it works"',
+        'relevo ticket close T-1 --reason "Ana dice que funciona"',
+    ),
     "ticket.reopen": ("Reopen a resolved ticket.", "Reabrir un tique resuelto."),
     "ticket.reopen.example": (
         'relevo ticket reopen T-1 --reason "It happened again"',

@@ -21,11 +21,11 @@ def _with(table: Table, command: click.Command) -> click.Command:
 
 
 def _org() -> click.Command:
-    from protocol.wording import calendars
+    from protocol.wording import calendars, desk
     from protocol.wording import org as table
     from technician.cli.org import org
 
-    return _with(calendars.TABLE, _with(table.TABLE, org))
+    return _with(desk.TABLE, _with(calendars.TABLE, _with(table.TABLE, org)))
 
 
 def _login() -> click.Command:
@@ -36,11 +36,11 @@ def _login() -> click.Command:
 
 
 def _ticket() -> click.Command:
-    from protocol.wording import sla
+    from protocol.wording import desk, sla
     from protocol.wording import ticket as table
     from technician.cli.ticket import ticket
 
-    return _with(sla.TABLE, _with(table.TABLE, ticket))
+    return _with(desk.TABLE, _with(sla.TABLE, _with(table.TABLE, ticket)))
 
 
 def _agent() -> click.Command:

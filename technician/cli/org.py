@@ -14,6 +14,7 @@ from protocol.scopes import Mode, Role
 from protocol.times import parse_duration
 from technician.cli.common import show_rows, technician_options
 from technician.cli.org_calendar import calendar, target
+from technician.cli.org_desk import desk
 from technician.cli.org_fix import fix
 from technician.cli.org_signer import signer
 
@@ -33,6 +34,7 @@ def org() -> None:
 
 
 org.add_command(calendar)
+org.add_command(desk)
 org.add_command(target)
 org.add_command(fix)
 org.add_command(signer)

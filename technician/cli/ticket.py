@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import click
 
@@ -17,14 +17,18 @@ from protocol.api import (
     TicketText,
     TicketView,
 )
-from protocol.drivers.shown import local_stamp
-from protocol.drivers.terminal import Command, Group, emit_json, note, option, printable, say, words
+from protocol.drivers.terminal import Group, emit_json, note, option, printable, say, words
 from protocol.errors import Code, RelevoError
+from protocol.escalation import HandBack, HandBackKind
+from protocol.scopes import Clearance
 from protocol.sla_views import SlaExplained
 from protocol.tickets import CauseCode, State
-from technician.cli import ticket_sla
-from technician.cli.common import Table, show_rows, technician_options
-from technician.login import Api, client
+from technician.cli import ticket_moves, ticket_sla, ticket_tiers
+from technician.cli.common import show_rows, technician_options
+from technician.cli.ticket_common import path, show_view, some
+from technician.cli.ticket_moves import mover
+from technician.cli.ticket_shown import show_detail
+from technician.login import client
 
 _MAX_TITLE = 200
 
@@ -34,17 +38,6 @@ def ticket() -> None:
     """Commands on tickets."""
 
 
-def _path(id_: str, tail: str = "") -> str:
-    return f"/v1/tickets/{quote(id_, safe='')}{tail}"
-
-
-def _show_view(view: TicketView, as_json: bool) -> None:
-    if as_json:
-        emit_json(view)
-    else:
-        note(words()("ticket.now", ticket=view.ticket, state=words()(f"state.{view.state}")))
-
-
 @ticket.command("new", help="ticket.new")
 @click.argument("title")
 @option("--agent", metavar="AGENT", help="option.ticket-agent")
@@ -52,41 +45,74 @@ def _show_view(view: TicketView, as_json: bool) -> None:
 @option("--description", default="", help="option.ticket-description")
 @option("--impact", type=click.IntRange(1, 3), default=2, show_default=True, help="option.impact")
 @option("--urgency", type=click.IntRange(1, 3), default=2, show_default=True, help="option.ticket-urgency")
+@option("--category", metavar="CATEGORY", help="option.category")
+@option("--language", type=click.Choice(["en", "es"]), help="option.language")
+@option("--duplicate-of", metavar="TICKET", help="option.into")
+@option("--follow-up-of", metavar="TICKET", help="option.follow-up-of")
 @technician_options
 def new(
+    *,
     title: str,
     agent: str | None,
     customer: str | None,
     description: str,
     impact: int,
     urgency: int,
+    category: str | None,
+    language: str | None,
+    duplicate_of: str | None,
+    follow_up_of: str | None,
     home: Path,
     as_json: bool,
 ) -> None:
     if not title.strip() or len(title) > _MAX_TITLE:
         raise RelevoError(Code.USAGE, f"a title of 1 to {_MAX_TITLE} characters is needed")
     body = TicketNew(
-        title=title, description=description, agent=agent, customer=customer, impact=impact, urgency=urgency
+        title=title,
+        description=description,
+        agent=agent,
+        customer=customer,
+        impact=impact,
+        urgency=urgency,
+        category=category,
+        language=language,
+        duplicate_of=duplicate_of,
+        follow_up_of=follow_up_of,
     )
     view = client(home).post_json("/v1/tickets", body, TicketCreated)
     if as_json:
         emit_json(view)
-    else:
-        say(view.ticket)
+        return
+    say(view.ticket)
+    if duplicate_of is None:
+        for row in view.duplicates:
+            state, title = words()(f"state.{row.state}"), printable(row.title)
+            note(words()("ticket.similar", ticket=row.ticket, percent=row.percent, state=state, title=title))
 
 
 @ticket.command("list", help="ticket.list")
 @option("--state", type=click.Choice([state.value for state in State]), help="option.state")
 @option("--mine", is_flag=True, help="option.mine")
 @option("--customer", metavar="CUSTOMER", help="option.ticket-customer")
+@option("--queue", metavar="QUEUE", help="option.in-queue")
+@option("--category", metavar="CATEGORY", help="option.in-category")
+@option("--tier", type=click.IntRange(1, 3), help="option.at-tier")
+@option("--priority", type=click.IntRange(1, 5), help="option.at-priority")
+@option("--unassigned", is_flag=True, help="option.unassigned")
 @option("--due", is_flag=True, help="sla.option.due")
 @option("--breached", is_flag=True, help="sla.option.breached")
 @option("--limit", type=click.IntRange(1, 1_000), default=50, show_default=True, help="option.limit")
 @technician_options
 def list_(
+    *,
     state: str | None,
     mine: bool,
     customer: str | None,
+    queue: str | None,
+    category: str | None,
+    tier: int | None,
+    priority: int | None,
+    unassigned: bool,
     due: bool,
     breached: bool,
     limit: int,
@@ -95,8 +121,12 @@ def list_(
 ) -> None:
     wanted = {
         "state": state,
-        "assignee": "me" if mine else None,
+        "assignee": "none" if unassigned else "me" if mine else None,
         "customer": customer,
+        "queue": queue,
+        "category": category,
+        "tier": tier,
+        "priority": priority,
         "sort": "due" if due else None,
         "breached": "true" if breached else None,
         "limit": limit,
@@ -132,67 +162,41 @@ def list_(
 @technician_options
 def show(ticket_id: str, sla: bool, home: Path, as_json: bool) -> None:
     if sla:
-        told = client(home).get_json(_path(ticket_id, "/sla"), SlaExplained)
+        told = client(home).get_json(path(ticket_id, "/sla"), SlaExplained)
         if as_json:
             emit_json(told)
         else:
             ticket_sla.show_explained(told)
         return
-    detail = client(home).get_json(_path(ticket_id), TicketDetail)
+    detail = client(home).get_json(path(ticket_id, "?looking=1"), TicketDetail)
     if as_json:
         emit_json(detail)
     else:
-        _show_detail(detail)
-
-
-def _show_detail(detail: TicketDetail) -> None:
-    w, view = words(), detail.ticket
-    say(f"{view.ticket}  {printable(view.title)}")
-    lines = {
-        "state": w(f"state.{view.state}"),
-        "priority": f"P{view.priority}",
-        "customer": view.customer,
-        "agent": view.agent or "-",
-        "requester": view.requester,
-        "assignee": f"{view.assignee} (L{view.tier})" if view.assignee else "-",
-        "created": local_stamp(view.created),
-        "resolution": view.resolution,
-        "cause": view.cause,
-    }
-    for name, value in lines.items():
-        if value:
-            say(f"  {w(f'column.{name}'):<14}{printable(str(value))}")
-    if view.description and view.description != view.title:
-        say()
-        say(printable(view.description, newlines=True))
-    say()
-    timeline = Table(w("column.time"), w("column.by"), w("column.event"), "")
-    for event in detail.timeline:
-        timeline.add(local_stamp(event.at), event.by, event.kind, event.text[:160])
-    timeline.show()
-    if detail.artifacts:
-        say()
-        artifacts = Table(
-            w("column.artifact"), w("column.kind"), w("column.clearance"), w("column.bytes"), w("column.name")
-        )
-        for item in detail.artifacts:
-            artifacts.add(item.artifact, item.kind, item.clearance, item.size_bytes, item.name)
-        artifacts.show()
+        show_detail(detail)
 
 
 @ticket.command("take", help="ticket.take")
 @click.argument("ticket_id", metavar="TICKET")
+@option("--from", "colleague", metavar="PERSON", help="option.from")
 @technician_options
-def take(ticket_id: str, home: Path, as_json: bool) -> None:
-    _show_view(client(home).post_json(_path(ticket_id, "/take"), TicketMove(), TicketView), as_json)
+def take(ticket_id: str, colleague: str | None, home: Path, as_json: bool) -> None:
+    api, body = client(home), TicketMove()
+    if colleague is not None:
+        held = api.get_json(path(ticket_id), TicketDetail).ticket
+        if held.assignee != colleague:
+            raise RelevoError(Code.STALE_VERSION, f"{held.ticket} is with {held.assignee or 'nobody'}")
+        body = TicketMove(version=held.version)
+    show_view(api.post_json(path(ticket_id, "/take"), body, TicketView), as_json)
 
 
 @ticket.command("note", help="ticket.note")
 @click.argument("ticket_id", metavar="TICKET")
 @click.argument("text")
+@option("--clearance", type=click.Choice([level.value for level in Clearance]), help="option.clearance")
 @technician_options
-def note_(ticket_id: str, text: str, home: Path, as_json: bool) -> None:
-    _text(client(home), ticket_id, "notes", text, as_json)
+def note_(ticket_id: str, text: str, clearance: str | None, home: Path, as_json: bool) -> None:
+    body = TicketText(text=some(text), clearance=Clearance(clearance) if clearance else None)
+    show_view(client(home).post_json(path(ticket_id, "/notes"), body, TicketView), as_json)
 
 
 @ticket.command("reply", help="ticket.reply")
@@ -200,13 +204,8 @@ def note_(ticket_id: str, text: str, home: Path, as_json: bool) -> None:
 @click.argument("text")
 @technician_options
 def reply(ticket_id: str, text: str, home: Path, as_json: bool) -> None:
-    _text(client(home), ticket_id, "replies", text, as_json)
-
-
-def _text(api: Api, ticket_id: str, tail: str, text: str, as_json: bool) -> None:
-    if not text.strip():
-        raise RelevoError(Code.USAGE, "some text is needed")
-    _show_view(api.post_json(_path(ticket_id, f"/{tail}"), TicketText(text=text), TicketView), as_json)
+    body = TicketText(text=some(text))
+    show_view(client(home).post_json(path(ticket_id, "/replies"), body, TicketView), as_json)
 
 
 @ticket.command("resolve", help="ticket.resolve")
@@ -215,37 +214,52 @@ def _text(api: Api, ticket_id: str, tail: str, text: str, as_json: bool) -> None
 @option("--cause", type=click.Choice([code.value for code in CauseCode]), default="unknown", show_default=True, help="option.cause")  # fmt: skip
 @option("--article", metavar="ARTICLE", help="option.article")
 @option("--no-article", metavar="REASON", help="option.no-article")
+@option("--hand-back", type=click.Choice([kind.value for kind in HandBackKind]), help="option.hand-back")
+@option("--known-error", metavar="ID", help="option.known-error")
+@option("--fix", metavar="FIX", help="option.proposed-fix")
+@option("--for-l1", default="", metavar="TEXT", help="option.for-l1")
 @technician_options
 def resolve(
+    *,
     ticket_id: str,
     resolution: str,
     cause: str,
     article: str | None,
     no_article: str | None,
+    hand_back: str | None,
+    known_error: str | None,
+    fix: str | None,
+    for_l1: str,
     home: Path,
     as_json: bool,
 ) -> None:
-    if not resolution.strip():
-        raise RelevoError(Code.USAGE, "say how it was resolved")
+    back = None
+    if hand_back is not None:
+        back = HandBack(
+            kind=HandBackKind(hand_back), known_error=known_error, article=article, fix=fix, for_l1=for_l1
+        )
     body = TicketResolve(
-        resolution=resolution, cause=CauseCode(cause), article=article, no_article_reason=no_article
+        resolution=some(resolution),
+        cause=CauseCode(cause),
+        article=article,
+        no_article_reason=no_article,
+        hand_back=back,
     )
-    _show_view(client(home).post_json(_path(ticket_id, "/resolve"), body, TicketView), as_json)
+    show_view(client(home).post_json(path(ticket_id, "/resolve"), body, TicketView), as_json)
 
 
-def _move(name: str) -> click.Command:
-    """`close`, `reopen` and `cancel` differ in name and words only."""
-
-    @click.command(name, cls=Command, help=f"ticket.{name}")
-    @click.argument("ticket_id", metavar="TICKET")
-    @option("--reason", default="", help="option.move-reason")
-    @technician_options
-    def command(ticket_id: str, reason: str, home: Path, as_json: bool) -> None:
-        body = TicketMove(reason=reason)
-        _show_view(client(home).post_json(_path(ticket_id, f"/{name}"), body, TicketView), as_json)
-
-    return command
-
-
-for _name in ("close", "reopen", "cancel"):
-    ticket.add_command(_move(_name))
+COMMANDS: tuple[click.Command, ...] = (
+    *(mover(name) for name in ("resume", "accept", "reopen", "close", "cancel")),
+    ticket_moves.pend,
+    ticket_moves.assign,
+    ticket_moves.triage,
+    ticket_moves.merge,
+    ticket_moves.watch,
+    ticket_tiers.escalate,
+    ticket_tiers.return_,
+    ticket_tiers.searched,
+    ticket_tiers.invite,
+    ticket_tiers.uninvite,
+)
+for _command in COMMANDS:
+    ticket.add_command(_command)

@@ -43,6 +43,8 @@ def add_technician(
             raise RelevoError(Code.ALREADY_EXISTS, f"technician {id_}")
         if (Role.TECHNICIAN in roles) != (tier is not None):
             raise RelevoError(Code.USAGE, "a tier goes with the role technician, and with no other")
+        if Role.EXPERT in roles and len(roles) > 1:
+            raise RelevoError(Code.USAGE, "an outside expert has no other role")
         for customer in customers:
             if customer != ANY_CUSTOMER:
                 state.roster.customer(customer)

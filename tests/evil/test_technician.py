@@ -326,8 +326,8 @@ def test_after_the_end_nothing_is_answered_and_the_grant_is_dead(
         case "stop":
             machine("stop")
         case "ticket close":
-            ana("ticket", "resolve", ticket, "done")
-            ana("ticket", "close", ticket)
+            ana("ticket", "resolve", ticket, "done", "--no-article", "once")
+            ana("ticket", "close", ticket, "--reason", "they say so")
         case _:
             ana("ticket", "cancel", ticket, "--reason", "x")
 

@@ -1,0 +1,160 @@
+"""`relevo ticket pend|resume|assign|triage|merge|watch`: what is done with a ticket besides solving it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from protocol.api import TicketDetail, TicketMove, TicketView
+from protocol.drivers.shown import local_stamp
+from protocol.drivers.terminal import Command, emit_json, note, option, printable, words
+from protocol.errors import Code, RelevoError
+from protocol.ticket_api import TicketAssign, TicketMerge, TicketPend, TicketTriage
+from protocol.tickets import FINAL_STATES, PendingReason
+from technician.cli.common import technician_options
+from technician.cli.ticket_common import moment, path, show_view
+from technician.cli.ticket_shown import show_events
+from technician.login import Api, client
+
+_WATCH_S = 3.0
+_LEVEL = click.IntRange(1, 3)
+
+
+@click.command("pend", cls=Command, help="ticket.pend")
+@click.argument("ticket_id", metavar="TICKET")
+@click.argument("reason", type=click.Choice([reason.value for reason in PendingReason]), metavar="REASON")
+@option("--until", metavar="TIME|DURATION", help="option.until")
+@option("--text", default="", help="option.move-reason")
+@technician_options
+def pend(ticket_id: str, reason: str, until: str | None, text: str, home: Path, as_json: bool) -> None:
+    body = TicketPend(reason=PendingReason(reason), resume_at=moment(until), text=text)
+    show_view(client(home).post_json(path(ticket_id, "/pend"), body, TicketView), as_json)
+
+
+def mover(name: str) -> click.Command:
+    """Moves that take nothing but a reason differ in name and words only."""
+
+    @click.command(name, cls=Command, help=f"ticket.{name}")
+    @click.argument("ticket_id", metavar="TICKET")
+    @option("--reason", default="", help="option.move-reason")
+    @technician_options
+    def command(ticket_id: str, reason: str, home: Path, as_json: bool) -> None:
+        body = TicketMove(reason=reason)
+        show_view(client(home).post_json(path(ticket_id, f"/{name}"), body, TicketView), as_json)
+
+    return command
+
+
+@click.command("assign", cls=Command, help="ticket.assign")
+@click.argument("ticket_id", metavar="TICKET")
+@click.argument("person", required=False)
+@option("--queue", metavar="QUEUE", help="option.queue")
+@option("--by-rules", is_flag=True, help="option.by-rules")
+@option("--reason", default="", help="option.move-reason")
+@technician_options
+def assign(
+    ticket_id: str,
+    person: str | None,
+    queue: str | None,
+    by_rules: bool,
+    reason: str,
+    home: Path,
+    as_json: bool,
+) -> None:
+    if sum((person is not None, queue is not None, by_rules)) != 1:
+        raise RelevoError(Code.USAGE, "name a person, or --queue, or --by-rules")
+    body = TicketAssign(assignee=person, queue=queue, reason=reason)
+    show_view(client(home).post_json(path(ticket_id, "/assign"), body, TicketView), as_json)
+
+
+@click.command("triage", cls=Command, help="ticket.triage")
+@click.argument("ticket_id", metavar="TICKET")
+@option("--impact", type=_LEVEL, help="option.impact")
+@option("--urgency", type=_LEVEL, help="option.ticket-urgency")
+@option("--priority", type=click.IntRange(1, 5), help="option.priority")
+@option("--by-matrix", is_flag=True, help="option.by-matrix")
+@option("--category", metavar="CATEGORY", help="option.category")
+@option("--language", type=click.Choice(["en", "es"]), help="option.language")
+@option("--reason", default="", help="option.move-reason")
+@technician_options
+def triage(
+    ticket_id: str,
+    impact: int | None,
+    urgency: int | None,
+    priority: int | None,
+    by_matrix: bool,
+    category: str | None,
+    language: str | None,
+    reason: str,
+    home: Path,
+    as_json: bool,
+) -> None:
+    body = TicketTriage(
+        impact=impact,
+        urgency=urgency,
+        priority=priority,
+        by_matrix=by_matrix,
+        category=category,
+        language=language,
+        reason=reason,
+    )
+    show_view(client(home).post_json(path(ticket_id, "/triage"), body, TicketView), as_json)
+
+
+@click.command("merge", cls=Command, help="ticket.merge")
+@click.argument("ticket_id", metavar="TICKET")
+@option("--into", required=True, metavar="TICKET", help="option.into")
+@option("--reason", default="", help="option.move-reason")
+@technician_options
+def merge(ticket_id: str, into: str, reason: str, home: Path, as_json: bool) -> None:
+    body = TicketMerge(into=into, reason=reason)
+    show_view(client(home).post_json(path(ticket_id, "/merge"), body, TicketView), as_json)
+
+
+@click.command("watch", cls=Command, help="ticket.watch")
+@click.argument("ticket_id", metavar="TICKET")
+@option("--seconds", type=click.IntRange(1, 86_400), help="option.seconds")
+@technician_options
+def watch(ticket_id: str, seconds: int | None, home: Path, as_json: bool) -> None:
+    """What happens, as it happens; the others see that somebody is looking."""
+    api = client(home)
+    deadline = None if seconds is None else time.monotonic() + seconds
+    seen, here = -1, frozenset[str]()
+    try:
+        while True:
+            detail = api.get_json(path(ticket_id, "?looking=1"), TicketDetail)
+            seen = _tell_news(detail, seen, as_json)
+            here = _tell_lookers(detail, here, as_json)
+            if detail.ticket.state in FINAL_STATES or (deadline and time.monotonic() >= deadline):
+                return
+            time.sleep(_WATCH_S if deadline is None else min(_WATCH_S, max(0.0, deadline - time.monotonic())))
+    finally:
+        _leave(api, ticket_id)
+
+
+def _tell_news(detail: TicketDetail, seen: int, as_json: bool) -> int:
+    """Print events after index ``seen`` of the log; the newest index."""
+    news = tuple(event for event in detail.timeline if (event.log_index or 0) > seen)
+    if as_json:
+        for event in news:
+            emit_json(event)
+    elif news:
+        show_events(news)
+    return max((event.log_index or 0 for event in detail.timeline), default=seen)
+
+
+def _tell_lookers(detail: TicketDetail, here: frozenset[str], as_json: bool) -> frozenset[str]:
+    for looker in detail.looking:
+        if looker.technician not in here and not as_json:
+            since = local_stamp(looker.since)
+            note(words()("ticket.looking", name=printable(looker.name), since=since))
+    return frozenset(looker.technician for looker in detail.looking)
+
+
+def _leave(api: Api, ticket_id: str) -> None:
+    try:
+        api.get_json(path(ticket_id, "?looking=0"), TicketDetail)
+    except RelevoError as error:
+        note(words()("ticket.not-left", code=error.code))
