@@ -22,7 +22,7 @@ from broker.store.session_tables import journal, sessions
 from broker.store.tables import agents
 from broker.store.ticket_tables import tickets
 from broker.tickets.rows import number_of
-from protocol.audit import Action, Actor, ActorKind, AuditRecord
+from protocol.audit import AGENT_ACTIONS, Action, Actor, ActorKind, AuditRecord
 from protocol.documents import JournalEntry
 from protocol.dsse import open_envelope
 from protocol.envelope import Envelope
@@ -31,8 +31,6 @@ from protocol.sshkeys import PublicKey
 from protocol.times import rfc3339
 from protocol.wire import facts, to_json
 
-AGENT_ACTIONS = frozenset(tuple(Action)[tuple(Action).index(Action.SESSION_SHOWN) :])
-"""What agents record. The rest of the list is the broker's to write."""
 _AT_ONCE = 4
 """Signatures checked on the event loop; longer batches go to a thread (about 0.2 ms each)."""
 _MAX_FACTS = 32

@@ -77,6 +77,38 @@ class Action(enum.StrEnum):
     FIX_INTERRUPTED = "fix.interrupted"
 
 
+AGENT_ACTIONS = frozenset(
+    {
+        Action.SESSION_SHOWN,
+        Action.CONSENT_GIVEN,
+        Action.CONSENT_DENIED,
+        Action.CONSENT_WITHDRAWN,
+        Action.FLOOR_CHANGED,
+        Action.AGENT_SESSION_OPENED,
+        Action.AGENT_SESSION_ENDED,
+        Action.AGENT_REFUSED,
+        Action.HELP_ASKED,
+        Action.DIAGNOSE_STARTED,
+        Action.DIAGNOSE_DONE,
+        Action.LOGS_STARTED,
+        Action.LOGS_DONE,
+        Action.SCREENSHOT_STARTED,
+        Action.SCREENSHOT_DONE,
+        Action.FILES_OPENED,
+        Action.FILE_READ,
+        Action.FILE_WRITTEN,
+        Action.FIX_PLANNED,
+        Action.FIX_STARTED,
+        Action.FIX_STEP,
+        Action.FIX_DONE,
+        Action.FIX_UNDO_STARTED,
+        Action.FIX_UNDONE,
+        Action.FIX_INTERRUPTED,
+    }
+)
+"""What agents write in their journal; the rest of the list is the broker's to write."""
+
+
 class ActorKind(enum.StrEnum):
     TECHNICIAN = "technician"
     AGENT = "agent"

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from protocol.api import AuditEntryView
-from protocol.audit import Action, AuditRecord, leaf_data
+from protocol.audit import AGENT_ACTIONS, Action, AuditRecord, leaf_data
 from protocol.dsse import payload_type
 from protocol.envelope import Envelope
 from protocol.errors import RelevoError
@@ -34,37 +34,6 @@ _REFUSALS = frozenset(
     }
 )
 """The evidence of these is what was refused: forged, replayed or foreign, and kept for that."""
-
-AGENT_ACTIONS = frozenset(
-    {
-        Action.SESSION_SHOWN,
-        Action.CONSENT_GIVEN,
-        Action.CONSENT_DENIED,
-        Action.CONSENT_WITHDRAWN,
-        Action.FLOOR_CHANGED,
-        Action.AGENT_SESSION_OPENED,
-        Action.AGENT_SESSION_ENDED,
-        Action.AGENT_REFUSED,
-        Action.HELP_ASKED,
-        Action.DIAGNOSE_STARTED,
-        Action.DIAGNOSE_DONE,
-        Action.LOGS_STARTED,
-        Action.LOGS_DONE,
-        Action.SCREENSHOT_STARTED,
-        Action.SCREENSHOT_DONE,
-        Action.FILES_OPENED,
-        Action.FILE_READ,
-        Action.FILE_WRITTEN,
-        Action.FIX_PLANNED,
-        Action.FIX_STARTED,
-        Action.FIX_STEP,
-        Action.FIX_DONE,
-        Action.FIX_UNDO_STARTED,
-        Action.FIX_UNDONE,
-        Action.FIX_INTERRUPTED,
-    }
-)
-"""Only an agent can have done these, so only its signed journal entry shows them."""
 
 _NEED_CONSENT = frozenset(
     {

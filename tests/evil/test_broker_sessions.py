@@ -289,7 +289,7 @@ def test_what_the_user_did_not_grant_stays_shut_however_the_broker_paints_it(
         result = attempt(ana, machine, ticket, "diagnose,logs", "--scope", "diagnose")
         if result.status == 0:
             ana("logs", ticket, "--since", "1h", status=4)
-            assert world.audited(Action.REQUEST_REFUSED, agent=agent_of(machine))
+            assert world.audited(Action.AGENT_REFUSED, agent=agent_of(machine))
     end_all(ana, machine, ticket)
 
 
