@@ -242,6 +242,19 @@ TABLE: dict[str, tuple[str, str]] = {
     "audit.action.ticket.changed": ("{who} changed the ticket.", "{who} cambió el tique."),
     "audit.action.ticket.note": ("{who} wrote an internal note.", "{who} escribió una nota interna."),
     "audit.action.ticket.reply": ("{who} wrote an answer.", "{who} escribió una respuesta."),
+    "audit.action.ticket.rated": ("{who} rated the help received.", "{who} valoró la ayuda recibida."),
+    "audit.action.ticket.notice": (
+        "A notice was given: a target time comes close or was missed.",
+        "Se dio un aviso: un plazo se acerca o no se ha cumplido.",
+    ),
+    "audit.action.ticket.expert-invited": (
+        "{who} invited an outside expert for this ticket.",
+        "{who} invitó a un experto externo para este tique.",
+    ),
+    "audit.action.ticket.invitation-ended": (
+        "The invitation of an outside expert ended.",
+        "Terminó la invitación de un experto externo.",
+    ),
     "audit.action.session.requested": ("{who} asked for a session.", "{who} pidió una sesión."),
     "audit.action.session.refused": (
         "A session asked for by {who} was refused.",

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from protocol.audit import Action, ActorKind
+from protocol.audit import AGENT_ACTIONS, Action, ActorKind
 from protocol.checkpoint import Checkpoint, sign
 from protocol.errors import Code, RelevoError
 from protocol.merkle import Tree, leaf_hash
@@ -17,7 +17,6 @@ from technician.audit import timeline
 from technician.audit.export import ProvenEntry, TicketExport, check_export, export
 from technician.audit.findings import Fault, Notice, Verdict
 from technician.audit.memory import Memory
-from technician.audit.rules import AGENT_ACTIONS
 from technician.audit.source import ticket_entries
 from technician.audit.timeline import Standing
 from technician.audit.verify import verify
