@@ -66,7 +66,8 @@ def verify_consent(
     cannot put another machine in its place.
 
     Raises:
-        RelevoError: ``identity-mismatch``, ``signature-invalid`` or ``scope-not-allowed``.
+        RelevoError: ``identity-mismatch``, ``signature-invalid``, ``scope-not-allowed``, or ``revoked`` for
+            a machine that the organisation has given up.
     """
     if granted.grant.payload != asked.payload:
         raise RelevoError(Code.IDENTITY_MISMATCH, "the broker answered for another grant")
@@ -76,6 +77,8 @@ def verify_consent(
     claimed = unsafe_peek(asked, Grant)
     own, issuer = PublicKey.from_text(claimed.technician_key), PublicKey.from_text(broker.issuer_key)
     grant = open_envelope(granted.grant, Grant, [own, issuer])
+    if grant.agent in organisation.revoked.agents:
+        raise RelevoError(Code.REVOKED, grant.agent)
     machine = PublicKey.from_text(unsafe_peek(granted.consent, Consent).agent_key)
     if agent_id(machine.blob) != grant.agent:
         raise RelevoError(Code.IDENTITY_MISMATCH, "consent was signed by another machine")

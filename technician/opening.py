@@ -60,6 +60,8 @@ def ask_for_session(
             what ``verify_consent`` finds. The request is withdrawn when we stop waiting.
     """
     detail = api.get_json(f"/v1/tickets/{quote(ticket, safe='')}", TicketDetail)
+    if detail.ticket.ticket != ticket:
+        raise RelevoError(Code.IDENTITY_MISMATCH, f"the broker answered with {detail.ticket.ticket}")
     organisation = api.repository().refresh(datetime.now(UTC))
     signer = api.signer()
     grant = new_grant(

@@ -90,6 +90,10 @@ async def run(request: assist.FixRun, session: Session, emit: Emit) -> None:
     services, observer = _services(session, emit)
     claimed = unsafe_peek(request.request, FixRequest)
     desk = await services.desk_for(claimed.fix, claimed.fix_version)
+    # The first thing a run does is to look at the machine again; that too stands in the journal first.
+    session.record(
+        Action.FIX_STEP, fix=claimed.fix, fix_version=claimed.fix_version, state="asked", mode=claimed.mode
+    )
     done = await desk.run(_credentials(session), request, observer)
     await _store(done, session, emit)
     await emit(observer.outcome(done))

@@ -76,15 +76,27 @@ def recipients_for(organisation: Organisation, grant: Grant, clearance: Clearanc
     may see ``clearance``, and the organisation's auditors.
 
     A technician's own Ed25519 SSH key serves as recipient where the roster lists none (age's
-    ``ssh-ed25519`` recipients); keys in hardware cannot decrypt and need a listed recipient.
+    ``ssh-ed25519`` recipients); keys in hardware cannot decrypt and need a listed recipient. Revoked keys
+    open nothing new, and neither does anything of a person whose keys are all revoked.
     """
     found: list[str] = [*organisation.roster.auditor_recipients]
     for person in organisation.roster.technicians:
         if person.id == grant.technician or _may_see(organisation, person, grant.customer, clearance):
-            found += person.age_recipients or [
-                text for text in person.keys if PublicKey.from_text(text).kind == ED25519
-            ]
+            found += _of_person(organisation, person)
     return tuple(dict.fromkeys(found))
+
+
+def _of_person(organisation: Organisation, person: Technician) -> list[str]:
+    if all(_is_revoked(organisation, text) for text in person.keys):
+        return []
+    listed = person.age_recipients or [
+        text for text in person.keys if PublicKey.from_text(text).kind == ED25519
+    ]
+    return [text for text in listed if text.startswith("age1") or not _is_revoked(organisation, text)]
+
+
+def _is_revoked(organisation: Organisation, key: str) -> bool:
+    return PublicKey.from_text(key).fingerprint in organisation.revoked.keys
 
 
 def _may_see(organisation: Organisation, person: Technician, customer: str, clearance: Clearance) -> bool:

@@ -16,7 +16,7 @@ from protocol.envelope import Envelope
 from protocol.errors import Code, RelevoError
 from protocol.invitations import policy_by_invitation
 from protocol.organisation import Organisation, Technician, TierPolicy, require_active_key, require_scopes
-from protocol.scopes import Scope
+from protocol.scopes import Mode, Scope
 from protocol.sshkeys import PublicKey
 
 CLOCK_SKEW = timedelta(seconds=90)
@@ -113,6 +113,8 @@ def _require_meant_for_us(grant: Grant, membership: Membership) -> None:
     named = (grant.org, grant.agent, grant.customer)
     if named != (membership.org, membership.agent, membership.customer):
         raise RelevoError(Code.IDENTITY_MISMATCH, "grant is for another organisation, machine or customer")
+    if grant.mode is Mode.STANDING and membership.mode is not Mode.STANDING:
+        raise RelevoError(Code.REFUSED, "a standing grant for an attended machine")
 
 
 def _require_times(grant: Grant, longest_minutes: int, now: datetime) -> None:

@@ -130,6 +130,7 @@ async def test_every_step_of_a_run_is_in_the_journal_and_on_the_ticket(room: Roo
     actions = [(action, facts.get("state")) for action, facts in room.entries()]
     assert actions == [
         ("fix.planned", "planning"),
+        ("fix.step", "asked"),
         ("fix.step", "prechecked"),
         ("fix.step", "planned"),
         ("fix.step", "awaiting_consent"),
@@ -175,7 +176,12 @@ async def test_an_undo_is_journalled_and_reported(room: Room, mark: Path) -> Non
     assert unsafe_peek(request, FixRequest).mode == "undo"
     await fix.run(assist.FixRun(request=request), room.session, room.emit)
     assert not mark.exists()
-    assert [a for a, _ in room.entries()][-3:] == ["fix.planned", "fix.undo-started", "fix.undone"]
+    assert [a for a, _ in room.entries()][-4:] == [
+        "fix.planned",
+        "fix.step",
+        "fix.undo-started",
+        "fix.undone",
+    ]
     assert "deshacer" in room.questions[-1][0]
     await fix.states(assist.FixStates(), room.session, room.emit)
     assert room.last(assist.FixOutcome).state == "undone"
@@ -219,6 +225,17 @@ async def test_a_journal_that_cannot_be_written_stops_it_before_it_looks(room: R
         await room.plan("count", mark=str(mark))
     assert caught.value.code is Code.CANNOT_RECORD
     assert not Path(f"{mark}.log").exists()
+
+
+async def test_a_run_that_cannot_be_journalled_does_not_even_look(room: Room, mark: Path) -> None:
+    planned = await room.plan("count", mark=str(mark))
+    looked = Path(f"{mark}.log").read_text()
+    request = assist.FixRun(request=room.world.request(planned), params=parameters(mark=str(mark)))
+    room.journal._db.rows("PRAGMA query_only=1")
+    with pytest.raises(RelevoError) as caught:
+        await fix.run(request, room.session, room.emit)
+    assert caught.value.code is Code.CANNOT_RECORD
+    assert Path(f"{mark}.log").read_text() == looked
 
 
 async def test_a_broker_that_is_away_does_not_change_how_a_run_ended(room: Room, mark: Path) -> None:

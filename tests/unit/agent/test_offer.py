@@ -55,6 +55,10 @@ def test_a_technician_who_is_not_in_the_roster_is_refused() -> None:
     )
 
 
+def test_a_standing_grant_for_an_attended_machine_is_refused() -> None:
+    assert refusal({"mode": Mode.STANDING}) is Code.REFUSED
+
+
 def test_another_persons_key_under_a_known_name_is_refused() -> None:
     assert refusal({"technician_key": signer("l3").public_key.text}, "l3", "issuer") is Code.NOT_IN_ROSTER
 

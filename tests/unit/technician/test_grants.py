@@ -8,6 +8,7 @@ import pytest
 
 from protocol.api import SessionGranted, SessionView
 from protocol.errors import Code, RelevoError
+from protocol.organisation import Revoked
 from protocol.scopes import Scope
 from technician.grants import verify_consent
 from tests.support.organisation import NOW, Cast
@@ -42,6 +43,13 @@ def test_consent_for_less_is_accepted() -> None:
 
 def test_a_broker_that_swaps_the_machine_is_caught() -> None:
     assert refusal(granted(by="another machine")) is Code.IDENTITY_MISMATCH
+
+
+def test_a_machine_that_was_given_up_is_not_connected_to() -> None:
+    stolen = Cast(revoked=Revoked(agents=(GRANT.agent,)))
+    with pytest.raises(RelevoError) as caught:
+        verify_consent(ASKED, granted(), stolen.organisation)
+    assert caught.value.code is Code.REVOKED
 
 
 def test_a_broker_that_makes_up_consent_under_the_machines_name_is_caught() -> None:
