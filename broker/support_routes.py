@@ -12,7 +12,7 @@ from broker.sessions import api as session_api
 from broker.sla import views as sla_views
 from broker.tickets import api as ticket_api
 from broker.tickets import escalation_api as tiers
-from broker.tickets import invitation_api
+from broker.tickets import invitation_api, notices_api
 from broker.tickets import moves_api as moves
 from protocol import api
 from protocol import ticket_api as desk
@@ -107,6 +107,8 @@ SUPPORT_ROUTES: tuple[Row, ...] = (
         takes=_MOVE,
         gives=api.InvitationView,
     ),
+    Http("GET", "/v1/notices", notices_api.list_notices, MEMBER, gives=desk.Notices, query=("all",)),
+    Http("POST", "/v1/notices/{notice}/seen", notices_api.see_notice, MEMBER, gives=desk.NoticeView),
     # Sessions.
     Http(
         "POST",

@@ -22,7 +22,7 @@ from protocol.duplicates import RECENT, Described, candidates
 from protocol.errors import Code, RelevoError
 from protocol.organisation import Organisation
 from protocol.routing import Route, Subject, route
-from protocol.tickets import CREATORS, FINAL_STATES, OPEN_STATES, Move
+from protocol.tickets import CREATORS, FINAL_STATES, OPEN_STATES, Move, next_state
 from protocol.wire import Fact, facts
 
 MAX_COMPARED = 100
@@ -147,6 +147,7 @@ def merge(tx: Tx, ticket: TicketView, into: str, doer: Doer, now: datetime, reas
         RelevoError: ``not-found`` for another customer's; ``parameter-invalid`` for itself;
             ``ticket-closed`` when ``into`` is over; ``invalid-transition``.
     """
+    next_state(ticket.state, Move.CANCEL, doer.party)
     target = rows.load(tx.conn, into)
     if target.customer != ticket.customer:
         raise RelevoError(Code.NOT_FOUND, into)

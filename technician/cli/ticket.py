@@ -255,6 +255,7 @@ COMMANDS: tuple[click.Command, ...] = (
     ticket_moves.triage,
     ticket_moves.merge,
     ticket_moves.watch,
+    ticket_moves.notices,
     ticket_tiers.escalate,
     ticket_tiers.return_,
     ticket_tiers.searched,

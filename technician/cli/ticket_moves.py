@@ -11,9 +11,9 @@ from protocol.api import TicketDetail, TicketMove, TicketView
 from protocol.drivers.shown import local_stamp
 from protocol.drivers.terminal import Command, emit_json, note, option, printable, words
 from protocol.errors import Code, RelevoError
-from protocol.ticket_api import TicketAssign, TicketMerge, TicketPend, TicketTriage
+from protocol.ticket_api import Notices, TicketAssign, TicketMerge, TicketPend, TicketTriage
 from protocol.tickets import FINAL_STATES, PendingReason
-from technician.cli.common import technician_options
+from technician.cli.common import show_rows, technician_options
 from technician.cli.ticket_common import moment, path, show_view
 from technician.cli.ticket_shown import show_events
 from technician.login import Api, client
@@ -111,6 +111,27 @@ def triage(
 def merge(ticket_id: str, into: str, reason: str, home: Path, as_json: bool) -> None:
     body = TicketMerge(into=into, reason=reason)
     show_view(client(home).post_json(path(ticket_id, "/merge"), body, TicketView), as_json)
+
+
+@click.command("notices", cls=Command, help="ticket.notices")
+@option("--all", "everything", is_flag=True, help="option.all-notices")
+@option("--seen", "tick", is_flag=True, help="option.tick")
+@technician_options
+def notices(everything: bool, tick: bool, home: Path, as_json: bool) -> None:
+    """Targets that run out, as far as they concern me."""
+    api = client(home)
+    rows = api.get_json(f"/v1/notices{'?all=1' if everything else ''}", Notices).rows
+    if as_json:
+        emit_json(rows)
+    else:
+        w = words()
+        show_rows(
+            [w(f"column.{name}") for name in ("time", "ticket", "clock", "percent", "title")],
+            ((local_stamp(n.at), n.ticket, n.clock, f"{n.percent} %", n.title) for n in rows),
+            "ticket.no-notices",
+        )
+    for notice in rows if tick else ():
+        api.request("POST", f"/v1/notices/{notice.id}/seen", b"")
 
 
 @click.command("watch", cls=Command, help="ticket.watch")
