@@ -174,6 +174,15 @@ class Hours:
         found = self.add_us(to_us(at), 1)
         return None if found is None else from_us(found - 1)
 
+    def add_workdays(self, start: datetime, days: int) -> datetime:
+        """The same time on the clock, ``days`` local days with open hours later; the first one not counted."""
+        local = start.astimezone(self._zone).replace(fold=0)
+        day, left = local.date(), days
+        while left > 0:
+            day += timedelta(days=1)
+            left -= bool(self._spans(day.toordinal()))
+        return start if days <= 0 else datetime.combine(day, local.timetz()).astimezone(UTC)
+
     def _covering(self, start: int, end: int) -> _Table:
         table = self._table
         if table.low <= start and end <= table.high:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from protocol.calendars import Hours
 from protocol.errors import Code, RelevoError
 from protocol.fix_states import RunState
 from protocol.tickets import RESUMED_BY, Happening, Party, PendingReason
@@ -79,14 +80,16 @@ def check_resolve(
         raise RelevoError(Code.VERIFICATION_MISSING, ", ".join(left[:5]))
 
 
-def window_end(resolved: datetime, reopen_days: int) -> datetime:
+def window_end(resolved: datetime, reopen_days: int, hours: Hours | None = None) -> datetime:
     """Until then the ticket may be reopened; then it closes by itself."""
-    return add_business_days(resolved, reopen_days)
+    return add_business_days(resolved, reopen_days, hours)
 
 
-def check_reopen(resolved: datetime | None, reopen_days: int, now: datetime) -> None:
+def check_reopen(
+    resolved: datetime | None, reopen_days: int, now: datetime, hours: Hours | None = None
+) -> None:
     """Raises RelevoError: ``window-over``."""
-    if resolved is None or now > window_end(resolved, reopen_days):
+    if resolved is None or now > window_end(resolved, reopen_days, hours):
         raise RelevoError(Code.WINDOW_OVER)
 
 

@@ -24,6 +24,7 @@ class _Customer:
 
     def __init__(self, desk: Desk, customer: str) -> None:
         row = desk.of_customer(customer)
+        self.named = row.calendar is not None
         self.hours = _hours(desk, row.calendar)
         self.steps = tuple(sorted(row.notices, key=lambda step: step.percent))
         self.percents = tuple(dict.fromkeys(step.percent for step in self.steps))
@@ -57,6 +58,11 @@ class Promises:
     def hours(self, customer: str) -> Hours | None:
         """None where the customer's calendar is broken: no clock runs."""
         return self._of(customer).hours
+
+    def workdays(self, customer: str) -> Hours | None:
+        """By which business days are counted; None where no calendar is named, or it is broken."""
+        row = self._of(customer)
+        return row.hours if row.named else None
 
     def targets(self, customer: str, priority: int) -> Targets:
         return self._of(customer).targets.get(priority, _NONE)

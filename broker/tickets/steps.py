@@ -119,7 +119,8 @@ def resolve(
     after = move(tx, ticket, Move.RESOLVE, doer, now, changes=changes, told=told)
     clear_timer(tx, ticket.ticket, Timer.RESUME)
     days = org.desk.of_customer(ticket.customer).reopen_days
-    set_timer(tx, ticket.ticket, Timer.CLOSE, window_end(now, days))
+    hours = broker.promises.of(org.desk).workdays(ticket.customer)
+    set_timer(tx, ticket.ticket, Timer.CLOSE, window_end(now, days, hours))
     ratings.ask(tx, after, now)
     return after
 
@@ -135,8 +136,9 @@ def reopen(
 ) -> TicketView:
     """Within the window it goes on as the same ticket. Raises RelevoError: ``window-over``, as ``move``."""
     if ticket.state is State.RESOLVED:
-        desk = broker.organisation.require().desk.of_customer(ticket.customer)
-        check_reopen(ticket.resolved, desk.reopen_days, now)
+        desk = broker.organisation.require().desk
+        hours = broker.promises.of(desk).workdays(ticket.customer)
+        check_reopen(ticket.resolved, desk.of_customer(ticket.customer).reopen_days, now, hours)
     changes = Changes(reopened=True, resolved=UNSET)
     told = Told(text, evidence=evidence_bytes)
     after = move(tx, ticket, Move.REOPEN, doer, now, changes=changes, told=told)

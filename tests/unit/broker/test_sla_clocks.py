@@ -521,3 +521,19 @@ async def test_what_happened_while_no_clock_was_kept_is_caught_up_after_a_restar
         await require_kept(again)
         assert await told(again, first) == await told(again, second) == ["resolution 100 %"]
         assert await listed(again, "breached=true") == [first, second]
+
+
+async def test_the_window_to_reopen_counts_the_working_days_of_the_customer_s_calendar(
+    tmp_path: Path,
+) -> None:
+    off = tuple(Holiday(date=(MONDAY + timedelta(days=n)).date()) for n in (1, 2))
+    async with office(tmp_path, replace(DESK, calendars=(replace(OFFICE, holidays=off),))) as world:
+        id_ = await ticket(world)
+        await act(world, id_, "take")
+        await act(world, id_, "resolve", TicketResolve(resolution="hecho", no_article_reason="nada"))
+        world.clock.now = MONDAY + timedelta(days=9)
+        assert (await act(world, id_, "reopen"))["state"] == "in-progress"
+        await act(world, id_, "resolve", TicketResolve(resolution="hecho", no_article_reason="nada"))
+        world.clock.now += timedelta(days=7, seconds=1)
+        late = await world.call("POST", f"/v1/tickets/{id_}/reopen", b"{}", await world.login("toni"))
+        assert late.code in ("window-over", "invalid-transition")

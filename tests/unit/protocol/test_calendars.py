@@ -111,7 +111,7 @@ def questions(draw: st.DrawFn) -> tuple[Calendar, datetime, datetime]:
     return calendar, start, start + MINUTE * draw(st.integers(0, 2 * 1440))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(questions())
 def test_business_minutes_are_what_a_look_at_every_minute_counts(
     asked: tuple[Calendar, datetime, datetime],
@@ -120,7 +120,7 @@ def test_business_minutes_are_what_a_look_at_every_minute_counts(
     assert Hours(calendar).business_minutes(start, end) == count_minutes(calendar, start, end)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(questions(), st.integers(1, 3_000))
 def test_adding_minutes_ends_at_the_first_instant_at_which_they_have_passed(
     asked: tuple[Calendar, datetime, datetime], minutes: int
@@ -258,3 +258,14 @@ def test_a_calendar_travels_as_json() -> None:
     with pytest.raises(RelevoError) as caught:
         from_json(to_json(OFFICE).replace(b"2026-12-25", b"2026-02-30"), Calendar)
     assert caught.value.code is Code.MALFORMED
+
+
+def test_workdays_are_local_days_with_open_hours_at_the_same_time_on_the_clock() -> None:
+    hours = Hours(OFFICE)
+    thursday = datetime(2026, 12, 24, 23, 30, tzinfo=BERLIN)
+    assert hours.add_workdays(thursday, 0) == thursday
+    assert hours.add_workdays(thursday, 1) == datetime(2026, 12, 28, 23, 30, tzinfo=BERLIN)
+    before_change = datetime(2027, 3, 26, 10, 0, tzinfo=BERLIN)
+    assert hours.add_workdays(before_change, 5) == datetime(2027, 4, 2, 10, 0, tzinfo=BERLIN)
+    in_the_fold = datetime(2027, 10, 31, 2, 30, tzinfo=BERLIN, fold=1)
+    assert hours.add_workdays(in_the_fold, 1) == datetime(2027, 11, 1, 2, 30, tzinfo=BERLIN)
