@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import sys
 
 import mss
@@ -15,6 +17,15 @@ from protocol.frames import frame
 from protocol.wire import to_msgpack
 
 _COMPRESSION = 6
+_PR_SET_PDEATHSIG = 1
+
+
+def _end_with_worker() -> None:
+    """A display that never answers must not keep us when the worker, and its time limit, are gone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        if os.getppid() == 1:  # it ended before the line above took effect
+            sys.exit(1)
 
 
 def _say(said: Said, content: bytes = b"") -> None:
@@ -76,6 +87,7 @@ def _take_one(screen: mss.MSS, number: int, monitors: int, area: dict[str, int])
 
 
 def main() -> None:
+    _end_with_worker()
     wanted = int(sys.argv[1]) if len(sys.argv) > 1 else None
     try:
         take(wanted)

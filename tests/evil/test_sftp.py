@@ -39,7 +39,10 @@ USER = "a" * 32
 class Shared:
     """The exchange folder of a session, an sftp client in it, and what lies beside it."""
 
-    def __init__(self, tmp_path: Path, client: asyncssh.SFTPClient, session: Session) -> None:
+    def __init__(
+        self, tmp_path: Path, client: asyncssh.SFTPClient, session: Session, channels: list[Any]
+    ) -> None:
+        self.channels = channels
         self.folder = tmp_path / "data" / "exchange"
         self.outside = tmp_path / "data" / "agent.key"
         self.client = client
@@ -66,11 +69,17 @@ async def shared(tmp_path: Path) -> AsyncIterator[Shared]:
     technician, host = new_key(), new_key()
     async with running_relay() as relay:
         here, there = relay.new_leg()
+        channels: list[Any] = []
+        make = files.exchange_server(folder, session)
+
+        def noted(channel: Any) -> asyncssh.SFTPServer:
+            channels.append(channel)
+            return make(channel)
 
         async def serve() -> AssistServing:
             return await serve_assist(
                 LegTunnel(here), user=USER, technician_key=technician.public_key, host_key=host,
-                handle=SmallAgent().handle, sftp=files.exchange_server(folder, session),
+                handle=SmallAgent().handle, sftp=noted,
             )  # fmt: skip
 
         serving = asyncio.create_task(serve())
@@ -83,7 +92,7 @@ async def shared(tmp_path: Path) -> AsyncIterator[Shared]:
             connection.start_sftp_client() as client,
         ):
             ended = asyncio.create_task((await serving).wait_closed())
-            yield Shared(tmp_path, client, session)
+            yield Shared(tmp_path, client, session, channels)
         leg.abort()
         await ended
         await leg.wait_closed()
@@ -245,21 +254,13 @@ async def test_answers_that_nobody_fetches_are_not_piled_up(shared: Shared) -> N
     assert reader is not None
     reader.channel.pause_reading()
     asked = [asyncio.create_task(shared.handler.read(handle, 0, 4 << 20)) for _ in range(100)]
-    most, channels = 0, _channels()
+    most = 0
     for _ in range(300):
         await asyncio.sleep(0.005)
-        most = max([most, *(channel.get_write_buffer_size() for channel in channels)])
+        most = max(most, shared.channels[0].get_write_buffer_size())
     assert 0 < most < 16 << 20
     reader.channel.get_connection().abort()
     await asyncio.gather(*asked, return_exceptions=True)
-
-
-def _channels() -> list[Any]:
-    import gc
-
-    from protocol.drivers.ssh import _Channel
-
-    return [found for found in gc.get_objects() if type(found) is _Channel]
 
 
 # --- on record -----------------------------------------------------------------------------------
