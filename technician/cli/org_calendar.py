@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from protocol.drivers.terminal import Group, emit_json, note, option, printable, say, words
+from protocol.drivers.terminal import Command, Group, emit_json, note, option, printable, say, words
 from protocol.errors import Code, RelevoError
 from protocol.times import parse_duration
 from technician.cli.common import show_rows, technician_options
@@ -118,7 +118,7 @@ def calendar_list(home: Path, as_json: bool) -> None:
     show_rows(words()("org.calendar.titles").split("|"), rows, "org.calendar.none")
 
 
-@click.command("target", help="org.target")
+@click.command("target", cls=Command, help="org.target")
 @click.argument("customer", metavar="CUSTOMER")
 @option("--priority", type=click.IntRange(1, 5), required=True, help="org.target.priority")
 @option("--first-response", metavar="DURATION", help="org.target.first-response")

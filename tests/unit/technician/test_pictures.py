@@ -22,7 +22,13 @@ from technician.cli.common import Progress
 from technician.cli.screenshot import numbered, pictures, save
 from technician.pictures import MAX_BYTES, clean
 
-add_words(wording.TABLE)
+
+@pytest.fixture(autouse=True)
+def screenshot_words() -> None:
+    """Another test of this process may have run a whole program, which starts with its own words."""
+    add_words(wording.TABLE)
+
+
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
