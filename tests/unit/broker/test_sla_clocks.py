@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from broker.sla import keeper
 from broker.sla.clocks import clocks_of, due_of, load_told
 from broker.sla.notices import Notice
+from broker.sla.promises import Promises
 from broker.store.desk_tables import notices
 from broker.store.engine import Tx
 from broker.store.sla_tables import sla_due, sla_notices
@@ -537,3 +538,13 @@ async def test_the_window_to_reopen_counts_the_working_days_of_the_customer_s_ca
         world.clock.now += timedelta(days=7, seconds=1)
         late = await world.call("POST", f"/v1/tickets/{id_}/reopen", b"{}", await world.login("toni"))
         assert late.code in ("window-over", "invalid-transition")
+
+
+def test_a_zone_that_this_machine_lost_stops_its_own_clocks_and_no_others() -> None:
+    gone = Calendar(id="gone", zone="Mars/Olympus", hours=("mon-fri 09:00-17:00",))
+    lost = replace(ACME, customer="globex", calendar="gone")
+    promises = Promises(Desk(customers=(ACME, lost), calendars=(OFFICE, gone)))
+    assert promises.hours("globex") is None
+    assert promises.workdays("globex") is None
+    assert promises.hours("acme") is not None
+    assert promises.staff_hours("toni").is_open(MONDAY)
