@@ -279,7 +279,8 @@ async def test_only_the_assignee_of_a_taken_ticket_may_ask(tmp_path: Path) -> No
             new = site.grant(machine, made.json["ticket"])
             assert (await site.request(new)).code == "conflict"
             for move in ("take", "resolve"):
-                body = {"resolution": "done"} if move == "resolve" else {}
+                done = {"resolution": "done", "no_article_reason": "once"}
+                body = done if move == "resolve" else {}
                 await site.call("POST", f"/v1/tickets/{new.ticket}/{move}", body, token)
             resolved = site.grant(machine, new.ticket)
             assert (await site.request(resolved)).code == "ticket-closed"
@@ -306,7 +307,8 @@ async def test_closing_the_ticket_kills_its_grants_at_once(tmp_path: Path) -> No
             near, _far = await site.leg(control, grant)
             token = await site.world.login("toni")
             async with site.attach(near) as (socket_, _next):
-                for move, body in (("resolve", {"resolution": "toner"}), ("close", {})):
+                solved = {"resolution": "toner", "no_article_reason": "once"}
+                for move, body in (("resolve", solved), ("close", {"reason": "they say so"})):
                     answer = await site.call("POST", f"/v1/tickets/{ticket}/{move}", body, token)
                     assert answer.status == 200
                 assert (await control.expect(link.End)).why is EndReason.TICKET_CLOSED
