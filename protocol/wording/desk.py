@@ -211,7 +211,6 @@ TABLE: dict[str, tuple[str, str]] = {
     "column.hand_back": ("Hand-back", "Devolución"),
     "column.rating": ("Rating", "Valoración"),
     "column.experts": ("Experts", "De fuera"),
-    "org.desk.example": ("relevo org desk set desk.toml", "relevo org desk set desk.toml"),
     "org.desk": (
         "How the help desk works: queues, rules, priorities, categories, windows, notices.",
         "Cómo trabaja el servicio: colas, reglas, prioridades, categorías, plazos y avisos.",
