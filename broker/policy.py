@@ -18,12 +18,11 @@ from protocol.invitations import policy_by_invitation, verify_invitation
 from protocol.organisation import (
     Organisation,
     Technician,
-    covers_clearance,
     require_active_key,
     require_scopes,
     tier_for,
 )
-from protocol.scopes import Clearance, Mode, Role, Scope
+from protocol.scopes import Mode, Role, Scope
 from protocol.sshkeys import PublicKey
 from protocol.tickets import SESSION_STATES, State
 
@@ -318,17 +317,3 @@ def still_allowed(
     except RelevoError:
         return False
     return agent not in org.revoked.agents and grant not in org.revoked.grants
-
-
-def require_clearance(org: Organisation, person: Technician, customer: str, needed: Clearance) -> None:
-    """May this person read an artifact of that clearance at this customer?
-
-    Raises:
-        RelevoError: ``not-found`` for what the person may not see; ``role-missing``;
-            ``customer-not-allowed``; ``tier-too-low``.
-    """
-    require_visible(person, customer)
-    require_technician(person)
-    tier = org.policy.of_tier(tier_for(person, customer))
-    if not covers_clearance(tier.clearance, needed):
-        raise RelevoError(Code.TIER_TOO_LOW, f"{needed} at tier {tier.tier}")
