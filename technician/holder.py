@@ -137,17 +137,20 @@ def _listen(path: Path) -> socket.socket:
 
 
 def report(said: Report) -> None:
-    """One line to whoever started us, then silence: stdout leads nowhere from now on.
+    """One line to whoever started us, the last thing on its pipe: stdout leads nowhere from then on.
+
+    Whoever reads the line already finds the pipes let go.
 
     Raises:
         OSError: nobody is there to hear it.
     """
-    sys.stdout.buffer.write(to_json(said) + b"\n")
-    sys.stdout.buffer.flush()
+    starter = os.dup(1)
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)
     os.dup2(nowhere, 1)
     os.close(nowhere)
+    with open(starter, "wb") as pipe:
+        pipe.write(to_json(said) + b"\n")
 
 
 def main() -> int:

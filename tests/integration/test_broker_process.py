@@ -136,7 +136,7 @@ def test_only_tls_1_3_is_spoken(served: Served) -> None:
 
 def test_two_brokers_do_not_run_on_one_folder(served: Served) -> None:
     second = run_cli("serve", "--data", served.data, "--listen", "127.0.0.1:0")
-    assert second.returncode == 6
+    assert second.returncode == 9
     assert second.stdout == ""
     assert served.http().get_json("/health", Health).status == "ok"
 
