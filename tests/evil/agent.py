@@ -68,6 +68,7 @@ class HostileAgent:
             task.cancel()
         if rest:
             self._loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
+        self._loop.run_until_complete(asyncio.sleep(0))  # aborted transports let go of their sockets
         self._loop.close()
 
     async def _serve(self) -> None:
@@ -81,15 +82,21 @@ class HostileAgent:
             f"{self._url}/v1/agent", ssl=context, proxy=None, compression=None, ping_interval=None
         ) as socket:
             self._socket = socket
-            await self._introduce(socket, membership.agent)
-            self.online = True
-            async for data in socket:
-                message = from_msgpack(data, link.FromBroker)  # type: ignore[arg-type]
-                self.heard.append(message)
-                if isinstance(message, link.Offer):
-                    await self._agree(socket, message.grant)
-                elif isinstance(message, link.Join):
-                    self._loop.create_task(self._leg(message))
+            try:
+                await self._talk(socket, membership.agent)
+            finally:
+                socket.transport.abort()
+
+    async def _talk(self, socket: ClientConnection, agent: str) -> None:
+        await self._introduce(socket, agent)
+        self.online = True
+        async for data in socket:
+            message = from_msgpack(data, link.FromBroker)  # type: ignore[arg-type]
+            self.heard.append(message)
+            if isinstance(message, link.Offer):
+                await self._agree(socket, message.grant)
+            elif isinstance(message, link.Join):
+                self._loop.create_task(self._leg(message))
 
     async def _introduce(self, socket: ClientConnection, agent: str) -> None:
         challenge = from_msgpack(await socket.recv(), link.FromBroker)  # type: ignore[arg-type]

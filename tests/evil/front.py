@@ -13,7 +13,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,7 +170,14 @@ class Front:
         )  # fmt: skip
         self._server = uvicorn.Server(config)
         with asyncio.Runner() as runner:
-            runner.run(self._server.serve())
+            runner.run(self._serve(self._server))
+
+    async def _serve(self, server: uvicorn.Server) -> None:
+        await server.serve()
+        for connection in list(server.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+        await asyncio.sleep(0)  # an aborted transport lets go of its socket in the loop's next round
 
     async def _app(self, scope: Any, receive: Any, send: Any) -> None:
         try:
@@ -226,13 +233,20 @@ class Front:
                 leg = from_json(answer.body, Leg)
                 self.tokens.setdefault(leg.token, RelayEnd("technician", leg.grant))
 
-    def _behind(self, path: str) -> connect:
+    @contextlib.asynccontextmanager
+    async def _behind(self, path: str) -> AsyncIterator[ClientConnection]:
+        """A socket to the broker; its transport is gone after the block, also when the loop ends in it."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        return connect(
+        broker = await connect(
             f"wss://127.0.0.1:{self._backend}{path}", ssl=context, compression=None, max_size=64 << 20,
             ping_interval=None, proxy=None, close_timeout=1,
         )  # fmt: skip
+        try:
+            async with broker:
+                yield broker
+        finally:
+            broker.transport.abort()
 
     # --- control links -------------------------------------------------------------------------
 

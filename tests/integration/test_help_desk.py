@@ -9,7 +9,6 @@ import pytest
 
 from tests.support.world import Machine, Person, World, wait_until, world_in
 
-pytestmark = pytest.mark.xdist_group("help-desk")
 
 DESK = """
 [[customers]]

@@ -13,7 +13,6 @@ import pytest
 
 from tests.support.world import BIN, Machine, Person, World, wait_until, world_in
 
-pytestmark = pytest.mark.xdist_group("main-job")
 
 
 @pytest.fixture(scope="module")
