@@ -370,7 +370,8 @@ def _knock(world: EvilWorld, token: str) -> int | None:
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with connect(f"wss://127.0.0.1:{world.backend}/v1/relay", ssl=context, proxy=None) as socket:
+    where = f"wss://127.0.0.1:{world.backend}/v1/relay"
+    with connect(where, ssl=context, proxy=None, close_timeout=1) as socket:
         socket.send(json.dumps({"token": token}))
         try:
             socket.recv(5)
