@@ -23,6 +23,8 @@ POLICY = "policy.json"
 REVOKED = "revoked.json"
 DESK = "desk.json"
 """How the help desk works (``protocol.desk``); optional, and read by the broker alone."""
+KNOWN_ERRORS = "known-errors/"
+"""Folder of known errors (``protocol.known_errors``), one document each, of the top-level targets role."""
 
 TIMESTAMP_LIFE = timedelta(minutes=30)
 """From signing to expiry: a timestamp's expiry minus this is when the broker last vouched."""
@@ -61,6 +63,7 @@ _MANIFEST = re.compile(r"fixes/([a-z_]+)/([a-z0-9][a-z0-9._-]{0,63})/([1-9][0-9]
 _PAYLOAD = re.compile(
     r"fixes/([a-z_]+)/[a-z0-9][a-z0-9._-]{0,63}/[1-9][0-9]{0,5}/[A-Za-z0-9][A-Za-z0-9._-]{0,50}"
 )
+_KNOWN_ERROR = re.compile(r"known-errors/([a-z0-9][a-z0-9._-]{0,63})\.json")
 _RISKS = {risk.value: risk for risk in Risk}
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,50}")
 
@@ -99,6 +102,16 @@ def parse_manifest_path(path: str) -> tuple[Risk, str, int] | None:
     if not found or found[1] not in _RISKS:
         return None
     return _RISKS[found[1]], found[2], int(found[3])
+
+
+def known_error_path(known_error: str) -> str:
+    return f"{KNOWN_ERRORS}{known_error}.json"
+
+
+def parse_known_error_path(path: str) -> str | None:
+    """The id of a known error, or None when ``path`` is not that of one."""
+    found = _KNOWN_ERROR.fullmatch(path)
+    return found[1] if found else None
 
 
 def risk_of(path: str) -> Risk | None:
