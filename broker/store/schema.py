@@ -10,12 +10,32 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData
 
-from broker.store import desk_tables, session_tables, sla_tables, tables, ticket_tables
+from broker.store import (
+    conversation_tables,
+    desk_tables,
+    knowledge_tables,
+    outgoing_tables,
+    session_tables,
+    sla_tables,
+    tables,
+    ticket_tables,
+    trend_tables,
+)
 from broker.store.databases import make_engine
 from protocol.errors import Code, RelevoError
 
 METADATA: MetaData = tables.metadata
-MODULES = (tables, ticket_tables, session_tables, desk_tables, sla_tables)
+MODULES = (
+    tables,
+    ticket_tables,
+    session_tables,
+    desk_tables,
+    sla_tables,
+    conversation_tables,
+    outgoing_tables,
+    trend_tables,
+    knowledge_tables,
+)
 """Imported for the tables that they add to ``METADATA``."""
 
 

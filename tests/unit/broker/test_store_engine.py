@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, event, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from broker.keys import NoteSigner
+from broker.knowledge.searcher import INDEX_PREFIX
 from broker.store import schema
 from broker.store.engine import MAX_QUEUED, Store, Tx
 from broker.store.log import latest_checkpoint
@@ -305,6 +306,11 @@ async def test_the_database_syncs_each_commit(store: Store) -> None:
     assert mode in ("truncate", "wal")
 
 
+def _ours(name: str | None, kind: str, _parents: object) -> bool:
+    """The full-text index brings tables of its own, which no list of ours names."""
+    return not (kind == "table" and name is not None and name.startswith(INDEX_PREFIX))
+
+
 def test_migrations_and_tables_agree(tmp_path: Path) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.runtime.migration import MigrationContext
@@ -314,7 +320,8 @@ def test_migrations_and_tables_agree(tmp_path: Path) -> None:
     engine = create_engine(url)
     with engine.connect() as conn:
         difference = compare_metadata(
-            MigrationContext.configure(conn, opts={"compare_type": True}), schema.METADATA
+            MigrationContext.configure(conn, opts={"compare_type": True, "include_name": _ours}),
+            schema.METADATA,
         )
     engine.dispose()
     assert difference == []

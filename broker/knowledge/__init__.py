@@ -1,0 +1,1 @@
+"""The knowledge base: articles, search, and what is suggested on a ticket."""
