@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,10 +11,12 @@ from sqlalchemy import Connection, Row, insert, select
 from broker.store.session_tables import artifacts
 from broker.tickets.rows import id_of, number_of
 from protocol.api import ArtifactView
-from protocol.documents import ArtifactManifest
+from protocol.documents import ArtifactManifest, Attachment
 from protocol.scopes import Clearance
 
 MAX_OF_TICKET = 1_000
+ATTACHMENT = "attachment"
+"""Kind of what a person put on the ticket, as opposed to the result of a session."""
 
 
 def view(row: Row[Any]) -> ArtifactView:
@@ -50,25 +53,43 @@ def of_ticket(conn: Connection, ticket: str) -> tuple[ArtifactView, ...]:
 def add(
     conn: Connection, manifest: ArtifactManifest, customer: str, envelope: bytes, now: datetime
 ) -> ArtifactView:
+    own = {"grant_id": manifest.grant, "kind": manifest.kind, "sealed": manifest.sealed}
+    return _add(conn, manifest.artifact, manifest, customer, envelope, now, own)
+
+
+def add_attachment(
+    conn: Connection, attachment: Attachment, customer: str, envelope: bytes, now: datetime
+) -> ArtifactView:
+    own = {"grant_id": None, "kind": ATTACHMENT, "sealed": True}
+    return _add(conn, attachment.attachment, attachment, customer, envelope, now, own)
+
+
+def _add(
+    conn: Connection,
+    artifact: str,
+    manifest: ArtifactManifest | Attachment,
+    customer: str,
+    envelope: bytes,
+    now: datetime,
+    own: Mapping[str, object],
+) -> ArtifactView:
     conn.execute(
         insert(artifacts).values(
-            artifact=manifest.artifact,
+            artifact=artifact,
             ticket=number_of(manifest.ticket),
             customer=customer,
             agent=manifest.agent,
-            grant_id=manifest.grant,
-            kind=manifest.kind,
             name=manifest.name,
             clearance=manifest.clearance.value,
-            sealed=manifest.sealed,
             media_type=manifest.media_type,
             size_bytes=manifest.size_bytes,
             sha256=manifest.sha256,
             made=manifest.made,
             stored=now,
             manifest=envelope,
+            **own,
         )
     )
-    row = find(conn, manifest.artifact)
+    row = find(conn, artifact)
     assert row is not None  # noqa: S101 - it was just inserted
     return view(row)

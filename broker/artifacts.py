@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 from typing import NamedTuple
 
 import structlog
@@ -72,7 +73,7 @@ async def store_artifact(broker: Broker, call: Call) -> ArtifactView:
             ``hash-mismatch``, ``too-large``, ``already-exists``, ``cannot-record``; recorded as
             ``artifact.refused``, and no file is left.
     """
-    envelope = _envelope(call.request.headers.get(HEADER, ""))
+    envelope = header_envelope(call)
     claim = unsafe_peek(envelope, ArtifactManifest)
     call.about.actor = claimed(ActorKind.AGENT, claim.agent)
     call.about.evidence = (to_json(envelope),)
@@ -86,7 +87,9 @@ async def store_artifact(broker: Broker, call: Call) -> ArtifactView:
         raise
 
 
-def _envelope(header: str) -> Envelope:
+def header_envelope(call: Call) -> Envelope:
+    """The signed manifest that came with the content. Raises RelevoError: ``malformed``."""
+    header = call.request.headers.get(HEADER, "")
     if not header or len(header) > MAX_HEADER:
         raise RelevoError(Code.MALFORMED, f"no {HEADER} header, or one over {MAX_HEADER} bytes")
     try:
@@ -128,21 +131,7 @@ def _check(org: Organisation, conn: Connection, manifest: ArtifactManifest) -> N
 
 
 async def _store(broker: Broker, call: Call, proved: _Proved) -> ArtifactView:
-    manifest, files = proved.manifest, ArtifactFiles(broker.config.artifacts)
-    known = await broker.store.read(lambda conn: artifact_rows.find(conn, manifest.artifact))
-    if known is not None:
-        if known.manifest != proved.envelope:
-            raise RelevoError(Code.ALREADY_EXISTS, manifest.artifact)
-        return artifact_rows.view(known)
-    stated = call.request.headers.get("content-length", "")
-    if stated.isdecimal() and stated != str(manifest.size_bytes):
-        raise RelevoError(
-            Code.HASH_MISMATCH, f"body of {stated[:20]} bytes, manifest of {manifest.size_bytes}"
-        )
-    with broker.uploads.slot(manifest.agent):
-        await files.write(
-            manifest.artifact, call.request.stream(), manifest.size_bytes, manifest.sha256, UPLOAD_S
-        )
+    manifest = proved.manifest
 
     def unit(tx: Tx) -> ArtifactView:
         _check(broker.organisation.require(), tx.conn, manifest)
@@ -163,14 +152,51 @@ async def _store(broker: Broker, call: Call, proved: _Proved) -> ArtifactView:
         )
         return view
 
+    content = Content(manifest.artifact, manifest.size_bytes, manifest.sha256, proved.envelope)
+    return await keep(broker, call, manifest.agent, content, unit)
+
+
+class Content(NamedTuple):
+    """What a signed manifest says of a content."""
+
+    artifact: str
+    size_bytes: int
+    sha256: str
+    envelope: bytes
+
+
+async def keep(
+    broker: Broker, call: Call, sender: str, content: Content, unit: Callable[[Tx], ArtifactView]
+) -> ArtifactView:
+    """Store the body of the call as ``content``, then what ``unit`` says of it; both or neither. The same
+    artifact again is answered as the first time.
+
+    Raises:
+        RelevoError: ``already-exists``, ``hash-mismatch``, ``rate-limited``, ``cannot-record``; as ``unit``.
+    """
+    files = ArtifactFiles(broker.config.artifacts)
+    known = await broker.store.read(lambda conn: artifact_rows.find(conn, content.artifact))
+    if known is not None:
+        if known.manifest != content.envelope:
+            raise RelevoError(Code.ALREADY_EXISTS, content.artifact)
+        return artifact_rows.view(known)
+    stated = call.request.headers.get("content-length", "")
+    if stated.isdecimal() and stated != str(content.size_bytes):
+        raise RelevoError(
+            Code.HASH_MISMATCH, f"body of {stated[:20]} bytes, manifest of {content.size_bytes}"
+        )
+    with broker.uploads.slot(sender):
+        await files.write(
+            content.artifact, call.request.stream(), content.size_bytes, content.sha256, UPLOAD_S
+        )
     stored = False
     try:
         view = await broker.store.write(unit)
         stored = True
         return view
     finally:
-        if not stored and not await _is_stored(broker, manifest.artifact):
-            files.remove(manifest.artifact)
+        if not stored and not await _is_stored(broker, content.artifact):
+            files.remove(content.artifact)
 
 
 async def _is_stored(broker: Broker, artifact: str) -> bool:
@@ -269,6 +295,11 @@ async def read_artifact(broker: Broker, call: Call) -> Response:
         return view, row.manifest
 
     view, manifest = await broker.store.write(unit)
+    return content_of(broker, view, manifest)
+
+
+def content_of(broker: Broker, view: ArtifactView, manifest: bytes) -> Response:
+    """The answer with the content as it was stored, and its signed manifest. Raises RelevoError: ``not-found``."""
     path = ArtifactFiles(broker.config.artifacts).path(view.artifact)
     if not path.is_file():
         _log.critical("artifact-missing", artifact=view.artifact)

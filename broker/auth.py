@@ -113,15 +113,24 @@ async def authenticate(broker: Broker, authorization: str | None) -> Caller:
     scheme, _, bearer = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not bearer.isascii() or not bearer.startswith(_PREFIX):
         raise RelevoError(Code.UNAUTHENTICATED, "no bearer token")
+    hashed = _hash(bearer)
+    return await broker.store.read(lambda conn: caller_of(broker, conn, hashed))
+
+
+def caller_of(broker: Broker, conn: Connection, login: bytes) -> Caller:
+    """The person behind a login (``Caller.login``) now; also asked again while something goes on.
+
+    Raises:
+        RelevoError: as ``authenticate``.
+    """
     org = broker.organisation.require()
-    hashed, now = _hash(bearer), broker.clock()
-    found = await broker.store.read(lambda conn: _find(conn, hashed, now))
+    found = _find(conn, login, broker.clock())
     if found is None:
         raise RelevoError(Code.UNAUTHENTICATED, "login unknown or expired")
     technician, key_text = found
     person, key = org.roster.technician(technician), PublicKey.from_text(key_text)
     require_active_key(org, person, key)
-    return Caller(person, key, hashed)
+    return Caller(person, key, login)
 
 
 def spend_nonce(conn: Connection, nonce: str, ends: datetime, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from broker.artifact_files import Uploads
 from broker.config import Config
+from broker.conversation.bells import News, Streams
 from broker.doorstep import Doorstep
 from broker.keys import Identity
 from broker.limits import SourceLimiter
@@ -18,6 +20,7 @@ from broker.nonces import Nonces
 from broker.organisation import OrganisationState
 from broker.presence import Links
 from broker.relay import Relay
+from broker.reports.gate import Gate
 from broker.sessions.live import LiveSessions
 from broker.sla.promises import PromiseBook
 from broker.store.engine import Store
@@ -62,7 +65,13 @@ class Broker:
     doorstep: Doorstep = field(default_factory=Doorstep)
     uploads: Uploads = field(default_factory=Uploads)
     looking: Looking = field(default_factory=Looking)
+    trends_came: asyncio.Event = field(default_factory=asyncio.Event)
+    """Machines told about themselves, and nobody has made forecasts of it yet."""
+    news: News = field(default_factory=News)
+    """Bells of whoever follows tickets."""
+    streams: Streams = field(default_factory=Streams)
     promises: PromiseBook = field(default_factory=PromiseBook)
     """What the published desk promises, ready to compute with."""
+    reporting: Gate = field(default_factory=Gate)
     on_notice: list[NoticeHook] = field(default_factory=list)
     """Who passes on that a target's time runs out: mail, webhooks."""

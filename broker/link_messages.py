@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from broker import journal
 from broker.context import Broker
+from broker.conversation import from_agent as talk
 from broker.policy import AgentFacts
 from broker.presence import Link
 from broker.sessions import lifecycle, rows
@@ -19,6 +20,7 @@ from broker.store.session_tables import sessions
 from broker.store.tables import agents
 from broker.tickets import from_agent, steps, user_moves
 from broker.tickets import rows as ticket_rows
+from broker.trends import intake
 from protocol import link
 from protocol.audit import Action, Actor, ActorKind
 from protocol.documents import Refusal
@@ -211,7 +213,7 @@ async def _ended(broker: Broker, control: Link, message: link.SessionEnded) -> N
 
 async def _ask(broker: Broker, control: Link, message: link.Ask) -> None:
     async def work() -> link.FromBroker:
-        ticket, similar = await from_agent.ask(broker, control, message.request)
+        ticket, similar = await from_agent.ask(broker, control, message.request, message.contact)
         return link.TicketMade(ref=message.ref, ticket=ticket, similar=similar)
 
     await _answer(control, message.ref, work)
@@ -248,6 +250,21 @@ async def _tickets(broker: Broker, control: Link, message: link.TicketsQuery) ->
     await _answer(control, message.ref, work)
 
 
+async def _conversation(broker: Broker, control: Link, message: link.ConversationQuery) -> None:
+    async def work() -> link.FromBroker:
+        return await talk.conversation(broker, control, message)
+
+    await _answer(control, message.ref, work)
+
+
+async def _seen(broker: Broker, control: Link, message: link.Seen) -> None:
+    async def work() -> link.FromBroker:
+        await talk.seen(broker, control, message)
+        return link.Done(ref=message.ref)
+
+    await _answer(control, message.ref, work)
+
+
 async def _answer(control: Link, ref: int, work: Callable[[], Awaitable[link.FromBroker]]) -> None:
     """A question gets its answer or a Failure with its ref; forgery and nonsense end the link."""
     try:
@@ -257,6 +274,10 @@ async def _answer(control: Link, ref: int, work: Callable[[], Awaitable[link.Fro
             raise
         _log.info("agent-refused", agent=control.agent, code=error.code.value, detail=error.detail)
         control.post(link.Failure(ref=ref, code=error.code))
+
+
+async def _trends(broker: Broker, control: Link, message: link.Trends) -> None:
+    control.post(link.TrendsAck(sequence=await intake.take_in(broker, control, message.samples)))
 
 
 async def _ping(broker: Broker, control: Link, message: link.Ping) -> None:
@@ -275,4 +296,7 @@ HANDLERS: dict[type, Handler] = {
     link.Move: _move,
     link.Rate: _rate,
     link.TicketsQuery: _tickets,
+    link.ConversationQuery: _conversation,
+    link.Seen: _seen,
+    link.Trends: _trends,
 }

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from broker import agents, audit_api, auth, enrolment, health, organisation_api
 from broker.calls import ADMIN, MEMBER, Http, Open, Row
+from broker.conversation.routes import CONVERSATION_ROUTES
 from broker.support_routes import SUPPORT_ROUTES
+from broker.trends.routes import TREND_ROUTES
 from protocol import api
 from protocol.audit import Action
 from protocol.organisation import Technician
@@ -96,4 +98,6 @@ ROUTES: tuple[Row, ...] = (
         query=("start", "count", "ticket"),
     ),
     *SUPPORT_ROUTES,
+    *TREND_ROUTES,
+    *CONVERSATION_ROUTES,
 )

@@ -12,9 +12,11 @@ import structlog
 from broker import publishing, setup
 from broker.config import Config
 from broker.context import Broker
+from broker.conversation.news import keeping_news
 from broker.keys import load_identity
 from broker.metrics import Metrics
 from broker.organisation import OrganisationState
+from broker.outgoing.keeper import keeping_outgoing
 from broker.presence import Links
 from broker.repository import Repository
 from broker.sessions.keeper import keeping
@@ -22,6 +24,7 @@ from broker.sla.keeper import keeping_clocks
 from broker.store import schema
 from broker.store.engine import Store, Tx
 from broker.tickets.keeper import keeping_tickets
+from broker.trends.keeper import keeping_trends
 from protocol import VERSION
 from protocol.api import PairRequest
 from protocol.audit import Action, Actor, ActorKind, AuditRecord
@@ -67,7 +70,14 @@ async def running(config: Config, clock: Callable[[], datetime] = utc_now) -> As
         )
         try:
             await _start(broker)
-            async with keeping(broker), keeping_tickets(broker), keeping_clocks(broker):
+            async with (
+                keeping_news(broker),
+                keeping(broker),
+                keeping_tickets(broker),
+                keeping_clocks(broker),
+                keeping_outgoing(broker),
+                keeping_trends(broker),
+            ):
                 yield broker
         finally:
             await _record(broker, Action.BROKER_STOPPED)

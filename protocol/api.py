@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from protocol.addresses import Email
 from protocol.desk import FALLBACK_QUEUE, Language
 from protocol.envelope import Envelope
 from protocol.escalation import Escalation, HandBack
@@ -145,6 +146,8 @@ class TicketNew(Wire, frozen=True):
     """It is merged into that ticket at once: kept with its words, cancelled, in no figure."""
     follow_up_of: TicketId | None = None
     """A later complaint about a closed ticket."""
+    contact_email: Email | None = None
+    """Where the requester is told of answers."""
 
 
 class TicketView(Wire, frozen=True):
@@ -234,6 +237,8 @@ class TicketDetail(Wire, frozen=True):
     """Who else has the ticket in front of them now."""
     rating: RatingView | None = None
     invitations: tuple[InvitationView, ...] = ()
+    contact_email: str | None = None
+    """The requester's; only for readers of R2 (4-domain.md, person identifiers)."""
 
 
 class Looker(Wire, frozen=True):
@@ -273,6 +278,8 @@ class TicketText(Wire, frozen=True):
     text: Annotated[str, Meta(min_length=1, max_length=20_000)]
     clearance: Clearance | None = None
     """Of a note: who may read it. None: the writer's own; a reply is for the user, hence R1."""
+    nonce: Nonce | None = None
+    """Sent again with the same one, it was said once."""
 
 
 class TicketResolve(Wire, frozen=True):
@@ -357,7 +364,8 @@ class RelayReady(Wire, frozen=True):
 class ArtifactView(Wire, frozen=True):
     artifact: ArtifactId
     ticket: TicketId
-    grant: GrantId
+    grant: GrantId | None
+    """The session that it comes from; None for what somebody attached."""
     kind: str
     name: Line
     clearance: Clearance

@@ -32,8 +32,18 @@ class Action(enum.StrEnum):
     TICKET_CHANGED = "ticket.changed"
     TICKET_NOTE = "ticket.note"
     TICKET_REPLY = "ticket.reply"
+    TICKET_ATTACHED = "ticket.attached"
     TICKET_RATED = "ticket.rated"
     TICKET_NOTICE = "ticket.notice"
+    OUTGOING_CHANGED = "outgoing.changed"
+    OUTGOING_FAILED = "outgoing.failed"
+    OUTGOING_RETRIED = "outgoing.retried"
+    WARNING_RAISED = "trend.warning-raised"
+    WARNING_JUDGED = "trend.warning-judged"
+    CONNECTOR_CHANGED = "connector.changed"
+    CONNECTOR_RECEIVED = "connector.received"
+    CONNECTOR_SENT = "connector.sent"
+    CONNECTOR_KEPT = "connector.kept"
     EXPERT_INVITED = "ticket.expert-invited"
     INVITATION_ENDED = "ticket.invitation-ended"
     SESSION_REQUESTED = "session.requested"
@@ -59,6 +69,8 @@ class Action(enum.StrEnum):
     AGENT_SESSION_ENDED = "agent.session-ended"
     AGENT_REFUSED = "agent.refused"
     HELP_ASKED = "agent.help-asked"
+    ATTACHMENT_SENT = "agent.attachment-sent"
+    ATTACHMENT_FETCHED = "agent.attachment-fetched"
     DIAGNOSE_STARTED = "diagnose.started"
     DIAGNOSE_DONE = "diagnose.done"
     LOGS_STARTED = "logs.started"
@@ -75,6 +87,10 @@ class Action(enum.StrEnum):
     FIX_UNDO_STARTED = "fix.undo-started"
     FIX_UNDONE = "fix.undone"
     FIX_INTERRUPTED = "fix.interrupted"
+    SELF_SERVICE_STARTED = "self-service.started"
+    SELF_SERVICE_ENDED = "self-service.ended"
+    SELF_SERVICE_RECORDED = "self-service.recorded"
+    """By the broker: what a machine tells of a run."""
 
 
 AGENT_ACTIONS = frozenset(
@@ -88,6 +104,8 @@ AGENT_ACTIONS = frozenset(
         Action.AGENT_SESSION_ENDED,
         Action.AGENT_REFUSED,
         Action.HELP_ASKED,
+        Action.ATTACHMENT_SENT,
+        Action.ATTACHMENT_FETCHED,
         Action.DIAGNOSE_STARTED,
         Action.DIAGNOSE_DONE,
         Action.LOGS_STARTED,
@@ -104,6 +122,8 @@ AGENT_ACTIONS = frozenset(
         Action.FIX_UNDO_STARTED,
         Action.FIX_UNDONE,
         Action.FIX_INTERRUPTED,
+        Action.SELF_SERVICE_STARTED,
+        Action.SELF_SERVICE_ENDED,
     }
 )
 """What agents write in their journal; the rest of the list is the broker's to write."""
@@ -114,6 +134,8 @@ class ActorKind(enum.StrEnum):
     AGENT = "agent"
     USER = "user"
     BROKER = "broker"
+    CONNECTOR = "connector"
+    """An outside ticket system, by the connector's name."""
     UNKNOWN = "unknown"
     """Somebody who could not prove who they are; ``id`` holds what they claimed, escaped."""
 

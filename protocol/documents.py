@@ -172,6 +172,8 @@ class HelpRequest(Document, frozen=True):
     at: Moment
     follow_up_of: TicketId | None = None
     """A closed ticket of the same machine that this is about again."""
+    category: Name | None = None
+    """What the user's own guide took it for; the ticket gets it where the organisation has such a category."""
 
 
 class UserReply(Document, frozen=True):
@@ -257,6 +259,44 @@ class ArtifactManifest(Document, frozen=True):
     made: Moment
 
 
+class Attachment(Document, frozen=True):
+    """A file put on a ticket by its user (signed by the machine) or by a technician, sealed before it left."""
+
+    KIND: ClassVar[str] = "relevo.attachment.v1"
+
+    version: Version
+    attachment: ArtifactId
+    ticket: TicketId
+    agent: AgentId | None
+    """The machine that it comes from, or is meant for; None where the ticket is about none."""
+    technician: Name | None
+    """Who put it there; None: the user."""
+    key: PublicKeyText
+    name: Line
+    media_type: Annotated[str, Meta(max_length=80)]
+    clearance: Clearance
+    size_bytes: Size
+    """Of the sealed content, as ``sha256``."""
+    sha256: Sha256
+    redaction: Annotated[tuple[Fact, ...], Meta(max_length=64)]
+    """How many of each class were taken out."""
+    as_is: Annotated[str, Meta(max_length=500)] | None
+    """Why it is sent although nothing could be taken out of it."""
+    made: Moment
+
+
+class AttachmentFetch(Document, frozen=True):
+    """``relevo-agent fetch``: the machine asks for a file that a technician put on one of its tickets."""
+
+    KIND: ClassVar[str] = "relevo.attachment-fetch.v1"
+
+    version: Version
+    agent: AgentId
+    attachment: ArtifactId
+    tls_sha256: Sha256
+    at: Moment
+
+
 class JournalEntry(Document, frozen=True):
     """One act of an agent, written to its journal before the effect and then to the broker's log.
 
@@ -290,3 +330,61 @@ class BundleSeal(Document, frozen=True):
     sha256: Sha256
     size_bytes: Size
     made: Moment
+
+
+class SelfServiceOrder(Document, frozen=True):
+    """The machine's own papers for approved fixes without a technician: signed by the agent's key after its
+    user began a run of self-service. It opens only fixes whose signed manifest allows that."""
+
+    KIND: ClassVar[str] = "relevo.self-service.v1"
+
+    version: Version
+    org: OrgId
+    customer: Name
+    agent: AgentId
+    agent_key: PublicKeyText
+    run: GrantId
+    """128 random bits, used once; stands where a session has its grant."""
+    begun: Moment
+    until: Moment
+
+
+class TriedFix(Wire, frozen=True):
+    """A fix that a user ran by themselves, and how it ended."""
+
+    fix: Name
+    fix_version: Annotated[int, Meta(ge=1, le=1_000_000)]
+    state: Annotated[str, Meta(pattern=r"^[a-z_]{1,20}$(?!\n)")]
+    """A ``protocol.fix_states.RunState``."""
+
+
+class GuideVisit(Wire, frozen=True):
+    step: Name
+    outcome: Name
+
+
+class SelfServiceRecord(Document, frozen=True):
+    """What became of a run of self-service, signed by the machine; told once, whenever there is a link.
+
+    Without ``ticket`` nothing of the machine is in it: which guide, which articles, which fixes.
+    """
+
+    KIND: ClassVar[str] = "relevo.self-service-record.v1"
+
+    version: Version
+    agent: AgentId
+    nonce: Nonce
+    run: GrantId
+    category: Name
+    language: Annotated[str, Meta(pattern=r"^(en|es)$(?!\n)")]
+    started: Moment
+    ended: Moment
+    outcome: Annotated[str, Meta(pattern=r"^(solved|ticket|abandoned)$(?!\n)")]
+    ticket: TicketId | None = None
+    """Only with the outcome ``ticket``: the machine's own."""
+    diagnosed: bool = False
+    articles: Annotated[tuple[Name, ...], Meta(max_length=30)] = ()
+    known_errors: Annotated[tuple[Name, ...], Meta(max_length=20)] = ()
+    fixes: Annotated[tuple[TriedFix, ...], Meta(max_length=20)] = ()
+    guide: Name | None = None
+    path: Annotated[tuple[GuideVisit, ...], Meta(max_length=64)] = ()

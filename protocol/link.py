@@ -11,10 +11,13 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from protocol.addresses import Email
+from protocol.conversation import MAX_PAGE, Said
 from protocol.envelope import Envelope
 from protocol.errors import Code
 from protocol.ids import AgentId, GrantId, TicketId
 from protocol.tickets import State
+from protocol.trends import MAX_BATCH, Sample
 from protocol.wire import Count, Line, Moment, Nonce, Text, Wire
 
 MAX_MESSAGE = 1 << 20
@@ -117,6 +120,34 @@ class Tickets(Wire, frozen=True, tag="tickets"):
     rows: Annotated[tuple[TicketRow, ...], Meta(max_length=100)]
 
 
+class TicketNews(Wire, frozen=True, tag="ticket-news"):
+    """Something that the user may see happened on a ticket; up to ``index``. What it was is asked for."""
+
+    ticket: TicketId
+    index: Count
+    state: State
+
+
+class Conversation(Wire, frozen=True, tag="conversation"):
+    """What the user may see of a ticket after the index that was asked for, oldest first."""
+
+    ref: Ref
+    ticket: TicketId
+    title: Line
+    state: State
+    rows: Annotated[tuple[Said, ...], Meta(max_length=MAX_PAGE)]
+    more: bool
+    """There is more after the last of ``rows``."""
+    read: Count | None = None
+    """How far the user saw it before."""
+
+
+class TrendsAck(Wire, frozen=True, tag="trends-ack"):
+    """Samples up to ``sequence`` are durably taken in, or were refused: none of them is wanted again."""
+
+    sequence: Count
+
+
 class Done(Wire, frozen=True, tag="done"):
     ref: Ref
 
@@ -177,6 +208,8 @@ class Ask(Wire, frozen=True, tag="ask"):
     ref: Ref
     request: Envelope
     """A ``HelpRequest``."""
+    contact: Email | None = None
+    """Where the user wants to be told of answers. Not part of what is signed, hence not in the log."""
 
 
 class Reply(Wire, frozen=True, tag="reply"):
@@ -201,6 +234,26 @@ class TicketsQuery(Wire, frozen=True, tag="tickets-query"):
     ref: Ref
 
 
+class ConversationQuery(Wire, frozen=True, tag="conversation-query"):
+    ref: Ref
+    ticket: TicketId
+    after: Count | None = None
+
+
+class Seen(Wire, frozen=True, tag="seen"):
+    """The user saw the conversation up to ``index``."""
+
+    ref: Ref
+    ticket: TicketId
+    index: Count
+
+
+class Trends(Wire, frozen=True, tag="trends"):
+    """Samples of a machine with standing consent, in order of their sequence."""
+
+    samples: Annotated[tuple[Sample, ...], Meta(min_length=1, max_length=MAX_BATCH)]
+
+
 class Ping(Wire, frozen=True, tag="ping"):
     pass
 
@@ -215,6 +268,9 @@ FromBroker = (
     | JournalAck
     | TicketMade
     | Tickets
+    | TicketNews
+    | Conversation
+    | TrendsAck
     | Done
     | Failure
     | Pong
@@ -231,5 +287,8 @@ FromAgent = (
     | Move
     | Rate
     | TicketsQuery
+    | ConversationQuery
+    | Seen
+    | Trends
     | Ping
 )

@@ -90,6 +90,12 @@ class TicketInvite(Wire, frozen=True):
     invitation: Envelope
 
 
+class AttachmentWanted(Wire, frozen=True):
+    """``POST /v1/attachments/fetch``: an ``AttachmentFetch`` signed by the machine."""
+
+    proof: Envelope
+
+
 class NoticeView(Wire, frozen=True):
     """Somebody is told that a ticket's time runs out. Each is given once per clock and step."""
 

@@ -9,6 +9,7 @@ back only after the commit.
 from __future__ import annotations
 
 import asyncio
+import functools
 import queue
 import threading
 from collections.abc import Callable
@@ -50,9 +51,12 @@ class Tx:
         self._base = log.pending_size
         self.leaves: list[bytes] = []
         self.hooks: list[Callable[[], object]] = []
+        self.tickets: set[str] = set()
 
     def audit(self, record: AuditRecord) -> int:
         """Append ``record`` to the Merkle log in this transaction; its index in the log."""
+        if record.ticket is not None:
+            self.tickets.add(record.ticket)
         index = self._base + len(self.leaves)
         self.leaves.append(self._log.insert(self.conn, index, record))
         return index
@@ -64,6 +68,10 @@ class Tx:
         """
         self.hooks.append(hook)
 
+    def touched(self, ticket: str) -> None:
+        """Something of this ticket changed that has no record of its own; ``audit`` says it by itself."""
+        self.tickets.add(ticket)
+
 
 @dataclass(slots=True, eq=False)
 class _Job(Generic[T]):
@@ -73,6 +81,7 @@ class _Job(Generic[T]):
     result: Any = None
     error: BaseException | None = None
     hooks: list[Callable[[], object]] = field(default_factory=list)
+    tickets: frozenset[str] = frozenset()
 
 
 class Store:
@@ -91,6 +100,8 @@ class Store:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._unsure = False
         self._closed = False
+        self.listeners: list[Callable[[frozenset[str]], object]] = []
+        """Called on the event loop after a commit with the tickets that it was about; as ``Tx.after_commit``."""
 
     @property
     def degraded(self) -> str | None:
@@ -254,11 +265,12 @@ class Store:
             else:
                 savepoint.commit()
                 self._log.keep(tx.leaves)
-                job.hooks = tx.hooks
+                job.hooks, job.tickets = tx.hooks, frozenset(tx.tickets)
 
     def _refuse(self, group: list[_Job[Any]], code: Code, detail: str) -> None:
         for job in group:
             job.error, job.hooks, job.result = RelevoError(code, detail), [], None
+            job.tickets = frozenset()
 
     def _hand_back(self, group: list[_Job[Any]]) -> None:
         assert self._loop is not None  # noqa: S101 - start() sets it before the thread runs
@@ -270,15 +282,22 @@ class Store:
     def _settle(self, group: list[_Job[Any]]) -> None:
         """On the event loop: hooks first, in commit order, then the callers."""
         self._queued -= len(group)
+        tickets: frozenset[str] = frozenset().union(*(job.tickets for job in group))
+        for listener in self.listeners if tickets else ():
+            _call(functools.partial(listener, tickets))
         for job in group:
             for hook in job.hooks:
-                try:
-                    hook()
-                except Exception:
-                    _log.exception("hook-failed")
+                _call(hook)
             if job.done.done():
                 continue
             if job.error is not None:
                 job.done.set_exception(job.error)
             else:
                 job.done.set_result(job.result)
+
+
+def _call(hook: Callable[[], object]) -> None:
+    try:
+        hook()
+    except Exception:
+        _log.exception("hook-failed")

@@ -65,8 +65,8 @@ artifacts = Table(
     Column("artifact", String(32), primary_key=True),
     Column("ticket", BigInteger, ForeignKey("tickets.number"), nullable=False),
     Column("customer", String(64), nullable=False),
-    Column("agent", String(40), nullable=False),
-    Column("grant_id", String(32), ForeignKey("sessions.grant_id"), nullable=False),
+    Column("agent", String(40)),
+    Column("grant_id", String(32), ForeignKey("sessions.grant_id")),
     Column("kind", String(16), nullable=False),
     Column("name", String(200), nullable=False),
     Column("clearance", String(2), nullable=False),
@@ -79,7 +79,9 @@ artifacts = Table(
     Column("manifest", LargeBinary, nullable=False),
     Index("ix_artifacts_ticket", "ticket", "stored"),
 )
-"""``manifest``: the agent's signed envelope (DSSE JSON). The content is a file of the artifact's name."""
+"""``manifest``: the signed envelope of whoever made it (DSSE JSON). The content is a file of the artifact's name.
+``grant_id``: the session that it comes from; None for what somebody attached. ``agent``: None on a ticket without
+a machine."""
 
 journal = Table(
     "journal",

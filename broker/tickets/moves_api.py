@@ -6,6 +6,7 @@ from datetime import datetime
 
 from broker.calls import Call
 from broker.context import Broker
+from broker.conversation import said
 from broker.guests import clearance_at, is_invited
 from broker.policy import Act, may_act, require_assignable, require_takeable, require_visible
 from broker.store.engine import Tx
@@ -197,6 +198,8 @@ async def add_reply(broker: Broker, call: Call) -> TicketView:
 
 
 def _say(tx: Tx, call: Call, ticket: TicketView, event: Event, now: datetime) -> TicketView:
+    if not said.first_time(tx, call.who.person.id, call.take(TicketText).nonce, ticket.ticket):
+        return ticket
     steps.require_open(ticket)
     after = rows.touch(tx.conn, ticket, now)
     write(tx, after, ticket.state, event, doer_of(call.who), now)
