@@ -7,9 +7,9 @@ from datetime import datetime
 from agent.logs.blocks import LINE_WINDOW
 from agent.logs.messages import CUT, MAX_LINE
 from agent.redaction import Redactor, residual
-from agent.redaction.pem import MAX_BLOCK, PLACEHOLDER
 from protocol.assist import LogLine
 from protocol.errors import RelevoError
+from protocol.redaction.pem import MAX_BLOCK, PLACEHOLDER
 from protocol.scopes import Clearance
 
 _BEGIN = b"-----BEGIN "

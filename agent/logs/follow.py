@@ -10,7 +10,7 @@ from agent.logs.blocks import LINE_WINDOW
 from agent.logs.lines import FileLines, RawLine
 from agent.logs.matcher import Matcher
 from agent.logs.sources import Found, LogFile, is_rotated, open_log
-from agent.redaction.pem import MAX_BLOCK
+from protocol.redaction.pem import MAX_BLOCK
 
 MAX_FOLLOWED = 200
 _READ = 1 << 20

@@ -1,9 +1,7 @@
-"""Redaction at the source: one rule set on every channel (4-domain.md, "Redaction classes")."""
+"""Redaction at the source: the common rules (``protocol.redaction``) and what this machine knows by name."""
 
-from agent.redaction.classes import FactClass
-from agent.redaction.decoding import decode
-from agent.redaction.known import Known, Person, known_here
+from agent.redaction.known import known_here
 from agent.redaction.redactor import Redactor
-from agent.redaction.residual import residual
+from protocol.redaction import FactClass, Known, Person, decode, residual
 
 __all__ = ["FactClass", "Known", "Person", "Redactor", "decode", "known_here", "residual"]

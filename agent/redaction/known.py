@@ -6,30 +6,16 @@ import functools
 import os
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+from protocol.redaction.known import Known, Person
+
+__all__ = ["Known", "Person", "known_here", "requester_here"]
 
 FIRST_PERSON_UID = 1000
 _NOBODY_UID = 65534
 _MAX_NAMES = 5_000
 """Of a machine that lists a directory's users; the patterns stay small."""
-
-
-@dataclass(frozen=True)
-class Person:
-    """An account of a person: login name, full name from GECOS (may be empty), home folder."""
-
-    login: str
-    full_name: str = ""
-    home: str = ""
-
-
-@dataclass(frozen=True)
-class Known:
-    """Names to look for in free text."""
-
-    people: tuple[Person, ...] = ()
-    hosts: tuple[str, ...] = ()
 
 
 @functools.cache

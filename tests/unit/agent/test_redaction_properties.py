@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.redaction import Known, Person, Redactor, decode
-from agent.redaction.identifiers import IDENTIFIER_RULES
-from agent.redaction.secrets import SECRET_RULES
+from protocol.redaction.identifiers import IDENTIFIER_RULES
+from protocol.redaction.secrets import SECRET_RULES
 from protocol.scopes import Clearance
 
 KEY = b"k" * 32

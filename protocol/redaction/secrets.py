@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 
-from agent.redaction.keyed import KEYED_RULES
-from agent.redaction.programs import PROGRAM_RULES
-from agent.redaction.rules import Family, Rule
-from agent.redaction.values import GAP, is_secret
+from protocol.redaction.keyed import KEYED_RULES
+from protocol.redaction.programs import PROGRAM_RULES
+from protocol.redaction.rules import Family, Rule
+from protocol.redaction.values import GAP, is_secret
 
 _I = re.IGNORECASE
 _IM = re.IGNORECASE | re.MULTILINE

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from agent.redaction.rules import Family, Rule
-from agent.redaction.wordlists import CLEAR_PARTS, COMMON_WORDS, TLDS, TWO_FACED_TLDS
+from protocol.redaction.rules import Family, Rule
+from protocol.redaction.wordlists import CLEAR_PARTS, COMMON_WORDS, TLDS, TWO_FACED_TLDS
 
 _I = re.IGNORECASE
 MAIL = re.compile(r"(?<![\w.+-])[\w.+'-]{1,64}+(?:@|%40|\\u0040)[A-Za-z0-9][A-Za-z0-9.-]{0,250}[A-Za-z0-9]")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from agent.redaction.rules import Family, Rule
-from agent.redaction.values import (
+from protocol.redaction.rules import Family, Rule
+from protocol.redaction.values import (
     BARE,
     GAP,
     KEYS,

@@ -6,8 +6,8 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 
-from agent.redaction.known import Known, Person
-from agent.redaction.wordlists import GENERIC_ACCOUNTS
+from protocol.redaction.known import Known, Person
+from protocol.redaction.wordlists import GENERIC_ACCOUNTS
 
 _MANY = 64
 

@@ -7,12 +7,12 @@ import binascii
 import re
 from collections.abc import Iterator
 
-from agent.redaction import pem
-from agent.redaction.decoding import decode, narrow_bytes
-from agent.redaction.redactor import engine_for
-from agent.redaction.rules import Family, Rule
-from agent.redaction.secrets import SECRET_RULES
 from protocol.errors import Code, RelevoError
+from protocol.redaction import pem
+from protocol.redaction.decoding import decode, narrow_bytes
+from protocol.redaction.redactor import engine_for
+from protocol.redaction.rules import Family, Rule
+from protocol.redaction.secrets import SECRET_RULES
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{24,}={0,2}")
 _MAX_DECODED = 32 << 20

@@ -6,11 +6,11 @@ import ipaddress
 import re
 from collections import Counter
 
-from agent.redaction import identifiers, names, paths
-from agent.redaction.classes import TABLE, FactClass, Treatment
-from agent.redaction.known import Known, Person
-from agent.redaction.pseudonyms import Pseudonyms, is_pseudonym
-from agent.redaction.wordlists import GENERIC_ACCOUNTS
+from protocol.redaction import identifiers, names, paths
+from protocol.redaction.classes import TABLE, FactClass, Treatment
+from protocol.redaction.known import Known, Person
+from protocol.redaction.pseudonyms import Pseudonyms, is_pseudonym
+from protocol.redaction.wordlists import GENERIC_ACCOUNTS
 from protocol.scopes import Clearance
 
 

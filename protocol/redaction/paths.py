@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from agent.redaction.identifiers import clear_part
-from agent.redaction.pseudonyms import is_pseudonym
+from protocol.redaction.identifiers import clear_part
+from protocol.redaction.pseudonyms import is_pseudonym
 
 _TECHNICAL = re.compile(
     r"(?:/(?:bin|boot|dev|etc|lib|lib32|lib64|opt|proc|root|run|sbin|sys|usr|var|tmp|snap|nix|System|Library|Applications)(?:/|$)"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from agent.redaction.rules import Family, Rule
-from agent.redaction.values import GAP, WORD, is_secret
+from protocol.redaction.rules import Family, Rule
+from protocol.redaction.values import GAP, WORD, is_secret
 
 _QUOTE = r"\\{0,7}[\"']"
 _ARGUMENT = rf"(?:{_QUOTE})?[ \t\0,=]{{1,8}}+(?:{_QUOTE})?(?P<v>[^\s\0\"']{{1,400}}+)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from agent.redaction.wordlists import NAME_SERVICES, TRIVIAL_VALUES
+from protocol.redaction.wordlists import NAME_SERVICES, TRIVIAL_VALUES
 
 _NAMES = (
     "password passwd passwort passphrase passcode kennwort contraseña contrasena contrase\\u00f1a clave secret token "
