@@ -8,6 +8,7 @@ from __future__ import annotations
 from broker import agents, audit_api, auth, enrolment, health, organisation_api
 from broker.calls import ADMIN, MEMBER, Http, Open, Row
 from broker.conversation.routes import CONVERSATION_ROUTES
+from broker.reports.routes import REPORT_ROUTES
 from broker.support_routes import SUPPORT_ROUTES
 from broker.trends.routes import TREND_ROUTES
 from protocol import api
@@ -100,4 +101,5 @@ ROUTES: tuple[Row, ...] = (
     *SUPPORT_ROUTES,
     *TREND_ROUTES,
     *CONVERSATION_ROUTES,
+    *REPORT_ROUTES,
 )

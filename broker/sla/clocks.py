@@ -48,21 +48,32 @@ def load_marks(conn: Connection, numbers: Iterable[int]) -> dict[int, list[Mark]
         .order_by(e.ticket, e.log_index)
     )
     found: dict[int, list[Mark]] = {}
-    last, marks = None, []
-    pending: PendingReason | None = None
     for ticket, at, kind, public, to_state, party, reason, tier in conn.execute(wanted).all():
-        if ticket != last:
-            last, pending = ticket, None
-            marks = found.setdefault(ticket, [])
-        state = _STATES[to_state]
-        if state is not State.PENDING:
-            pending = None
-        elif kind == _PEND:
-            pending = _REASONS.get(reason)
-        user_said = party == _USER and kind == _REPLY
-        answered = bool(public) and party == _TECHNICIAN and kind in _ANSWERS
-        marks.append(Mark(at, state, pending, tier, user_said, answered))
+        marks = found.setdefault(ticket, [])
+        pending = marks[-1].pending if marks else None
+        marks.append(mark_of(pending, at, kind, public, to_state, party, reason, tier))
     return found
+
+
+def mark_of(
+    pending: PendingReason | None,
+    at: int,
+    kind: str,
+    public: bool,
+    to_state: str,
+    party: str,
+    reason: str | None,
+    tier: int,
+) -> Mark:
+    """An event's row as the clocks see it. ``pending``: of the mark before; ``at`` in microseconds."""
+    state = _STATES[to_state]
+    if state is not State.PENDING:
+        pending = None
+    elif kind == _PEND:
+        pending = _REASONS.get(reason or "")
+    user_said = party == _USER and kind == _REPLY
+    answered = bool(public) and party == _TECHNICIAN and kind in _ANSWERS
+    return Mark(at, state, pending, tier, user_said, answered)
 
 
 def clocks_of(

@@ -1,0 +1,153 @@
+"""Rows for reports: fix runs, signature results, self-service, early warnings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    String,
+    Table,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    type_coerce,
+)
+
+from broker.reports.figures import Period
+from broker.reports.loading import Budget, Wanted, blocks, everything
+from broker.reports.recurring import AGAIN_WITHIN, Known
+from broker.reports.run_metrics import MATCH, WRONG, Evaluated, FixHistory, Opened, SelfService, Warned
+from broker.store.tables import audit, checkpoints, metadata
+from broker.store.ticket_tables import tickets
+from broker.store.trend_tables import trend_warnings
+from protocol.audit import AuditRecord
+from protocol.calendars import from_us, to_us
+from protocol.fix_states import RunState
+from protocol.wire import from_json
+
+_STATES = {state.value: state for state in RunState}
+_FIX = ("fix.", "fix/")
+"""Actions of fixes lie between these: ``/`` comes after ``.``. A LIKE could not use the partial index."""
+
+
+def load_fixes(conn: Connection, wanted: Wanted, budget: Budget) -> list[FixHistory]:
+    """Runs that began in the period, from the entries of the machines' journals in the log."""
+    a, period = audit.c, wanted.period
+    found = (
+        select(a.agent, a.record)
+        .where(
+            a.action >= _FIX[0],
+            a.action < _FIX[1],
+            a.idx >= _first_index(conn, period),
+            a.record.is_not(None),
+            *wanted.of(a.customer),
+        )
+        .order_by(a.idx)
+    )
+    if wanted.narrowed:
+        t = tickets.c
+        found = found.join(tickets, a.ticket == literal("T-").concat(cast(t.number, String)))
+        found = found.where(*wanted.of_ticket())
+    runs: dict[tuple[str, str], tuple[int, list[RunState]]] = {}
+    for block in blocks(conn, found):
+        budget.spend(len(block))
+        for agent, record in block:
+            told = from_json(record, AuditRecord)
+            stated = {fact.key: fact.value for fact in told.facts}
+            state = _STATES.get(stated.get("state", ""))
+            if state is not None and "run" in stated:
+                runs.setdefault((agent, stated["run"]), (to_us(told.at), []))[1].append(state)
+    return [FixHistory(run, at, tuple(states)) for (_, run), (at, states) in runs.items()]
+
+
+def _first_index(conn: Connection, period: Period) -> int:
+    """Entries below this were in the log before the period began."""
+    before = select(func.max(checkpoints.c.size)).where(checkpoints.c.at < from_us(period.since))
+    return conn.execute(before).scalar_one() or 0
+
+
+def load_warnings(conn: Connection, wanted: Wanted, budget: Budget) -> list[Warned]:
+    w = trend_warnings.c
+    found = select(type_coerce(w.opened, BigInteger), w.kind, w.outcome).where(
+        *_within(w.opened, wanted.period), *wanted.of(w.customer)
+    )
+    rows = everything(conn, wanted.narrow(found, w.ticket), budget)
+    return [Warned(at, kind, None if outcome is None else outcome == "true") for at, kind, outcome in rows]
+
+
+def load_results(conn: Connection, wanted: Wanted, budget: Budget) -> list[Evaluated]:
+    """Of the period, and all of tickets that something happened to since it began (for coverage)."""
+    r = _table("signature_results")
+    if r is None:
+        return []
+    c = r.c
+    since = from_us(wanted.period.since)
+    touched = select(tickets.c.number).where(tickets.c.updated >= since)
+    found = select(
+        c.ticket, c.agent, c.customer, c.known_error, c.verdict, type_coerce(c.at, BigInteger), c.feedback
+    ).where(
+        or_(c.at >= since, c.ticket.in_(touched)),
+        c.at < from_us(wanted.period.until),
+        *wanted.of(c.customer),
+    )
+    return [Evaluated(*row) for row in everything(conn, wanted.narrow(found, c.ticket), budget)]
+
+
+def load_known(conn: Connection, wanted: Wanted, earliest: int, budget: Budget) -> list[Known]:
+    """Known errors of the tickets opened from 30 days before ``earliest`` on.
+
+    The filters by tier, priority and category do not hold here: what came before counts whatever it was.
+    """
+    t = tickets.c
+    since = from_us(earliest - AGAIN_WITHIN)
+    plain = replace(wanted, tier=None, priority=None, category=None)
+    mine = (*plain.of_ticket(), t.created >= since)
+    columns = (t.number, t.customer, type_coerce(t.created, BigInteger))
+    articles = select(*columns, t.article).where(*mine, t.article.is_not(None))
+    found = [Known(*row) for row in everything(conn, articles, budget)]
+    r = _table("signature_results")
+    if r is not None:
+        matched = (
+            select(*columns, r.c.known_error)
+            .join_from(r, tickets, r.c.ticket == t.number)
+            .where(*mine, r.c.verdict == MATCH, or_(r.c.feedback.is_(None), r.c.feedback != WRONG))
+        )
+        found += [Known(*row) for row in everything(conn, matched, budget)]
+    return found
+
+
+def load_self_service(conn: Connection, wanted: Wanted, budget: Budget) -> list[SelfService]:
+    """Runs that ended in the period; one that never ended is not among them."""
+    r = _table("self_service_runs")
+    if r is None:
+        return []
+    c = r.c
+    found = select(c.agent, c.customer, c.category, type_coerce(c.ended, BigInteger), c.outcome).where(
+        *_within(c.ended, wanted.period), *wanted.of(c.customer)
+    )
+    if wanted.category is not None:
+        found = found.where(c.category == wanted.category)
+    return [SelfService(*row) for row in everything(conn, found, budget)]
+
+
+def load_opened(conn: Connection, wanted: Wanted, budget: Budget) -> list[Opened]:
+    """Every ticket that machines asked for since the period began; cancelled ones too: the user did ask."""
+    t = tickets.c
+    found = select(t.agent, t.category, type_coerce(t.created, BigInteger)).where(
+        t.agent.is_not(None), t.created >= from_us(wanted.period.since), *wanted.of(t.customer)
+    )
+    return [Opened(*row) for row in everything(conn, found, budget)]
+
+
+def _within(column: ColumnElement[Any], period: Period) -> tuple[ColumnElement[bool], ...]:
+    return column >= from_us(period.since), column < from_us(period.until)
+
+
+def _table(name: str) -> Table | None:
+    return metadata.tables.get(name)
