@@ -17,6 +17,7 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 
+from broker.known_errors import read_known_errors
 from protocol import ids, layout
 from protocol.api import Publication
 from protocol.desk import Desk, require_calendars
@@ -118,7 +119,7 @@ def verify(
     content = _targets(checked, files, stored)
     new |= content
     organisation = _organisation(
-        checked[Targets.type], roots[0], lambda path: content.get(path) or stored.read(path)
+        checked[Targets.type], roots[0], lambda path: content.get(path) or stored.read(path), now is not None
     )
     _require_this_broker(organisation.roster, own)
     if now is not None:
@@ -291,21 +292,27 @@ def _named(checked: Mapping[str, Targets]) -> Iterator[tuple[str, TargetFile]]:
             yield name, info
 
 
-def _organisation(targets: Targets, first_root: bytes, read: Callable[[str], bytes | None]) -> Organisation:
-    def document(path: str, kind: type[W]) -> W:
+def _organisation(
+    targets: Targets, first_root: bytes, read: Callable[[str], bytes | None], new: bool
+) -> Organisation:
+    def content(path: str) -> bytes:
         info = targets.targets.get(path)
         data = read("targets/" + layout.hash_prefixed(path, info.hashes["sha256"])) if info else None
         if info is None or data is None:
             raise RelevoError(Code.MALFORMED, f"no {path}")
         if hashlib.sha256(data).hexdigest() != info.hashes["sha256"]:
             raise RelevoError(Code.HASH_MISMATCH, path)
-        return from_json(data, kind)
+        return data
+
+    def document(path: str, kind: type[W]) -> W:
+        return from_json(content(path), kind)
 
     organisation = Organisation(
         roster=document(layout.ROSTER, Roster),
         policy=document(layout.POLICY, Policy),
         revoked=document(layout.REVOKED, Revoked),
         desk=document(layout.DESK, Desk) if layout.DESK in targets.targets else Desk(),
+        known_errors=read_known_errors(targets.targets, content, strict=new),
     )
     if organisation.roster.org != ids.org_id(first_root):
         raise RelevoError(Code.IDENTITY_MISMATCH, "the roster names another organisation than the root")

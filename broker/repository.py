@@ -23,6 +23,7 @@ from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, Timestamp
 from tuf.api.serialization.json import JSONSerializer
 
 from broker.keys import Identity, public_hex
+from broker.known_errors import require_forward
 from broker.publication import Accepted, Held, Own, Signed, load, verify
 from protocol import layout
 from protocol.drivers.files import private_folder, read_file, write_private
@@ -89,7 +90,11 @@ class Repository:
     def examine(self, incoming: Mapping[str, bytes], now: datetime) -> Accepted:
         """Verify a publication against what is held. Raises as ``broker.publication.verify``."""
         held = self.current.accepted.held if self.current else Held()
-        return verify(held, incoming, self.own, now, self)
+        accepted = verify(held, incoming, self.own, now, self)
+        if self.current:
+            before = self.current.accepted.organisation.known_errors
+            require_forward(before, accepted.organisation.known_errors)
+        return accepted
 
     def prepare(self, accepted: Accepted, now: datetime) -> Current:
         """Write the new files and a snapshot of them; nothing refers to them yet.

@@ -44,6 +44,7 @@ MAX_KNOWN_ERRORS = 2_000
 """In one organisation."""
 MAX_TESTS = 40
 
+KnownErrorId = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,49}$(?!\n)")]
 Level = Annotated[int, Meta(ge=1, le=4)]
 """1 least .. 4 most."""
 Visibility = Literal["public", "L1", "L2", "L3"]
@@ -88,7 +89,7 @@ class KnownError(Wire, frozen=True, omit_defaults=True, kw_only=True):
     """Everything that is signed about one version of a known error."""
 
     schema: Annotated[int, Meta(ge=SCHEMA, le=SCHEMA)] = SCHEMA
-    id: Name
+    id: KnownErrorId
     version: Annotated[int, Meta(ge=1, le=999_999)]
     title: Bilingual
     owner: Line

@@ -63,7 +63,7 @@ _MANIFEST = re.compile(r"fixes/([a-z_]+)/([a-z0-9][a-z0-9._-]{0,63})/([1-9][0-9]
 _PAYLOAD = re.compile(
     r"fixes/([a-z_]+)/[a-z0-9][a-z0-9._-]{0,63}/[1-9][0-9]{0,5}/[A-Za-z0-9][A-Za-z0-9._-]{0,50}"
 )
-_KNOWN_ERROR = re.compile(r"known-errors/([a-z0-9][a-z0-9._-]{0,63})\.json")
+_KNOWN_ERROR = re.compile(r"known-errors/([a-z0-9][a-z0-9._-]{0,49})\.json")
 _RISKS = {risk.value: risk for risk in Risk}
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,50}")
 

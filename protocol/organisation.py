@@ -13,6 +13,7 @@ from msgspec import Meta
 from protocol.desk import Desk
 from protocol.errors import Code, RelevoError
 from protocol.ids import AgentId, GrantId, OrgId
+from protocol.known_errors import KnownError
 from protocol.scopes import (
     ANY_CUSTOMER,
     CLEARANCE_ORDER,
@@ -140,6 +141,8 @@ class Organisation(Wire, frozen=True):
     revoked: Revoked
     desk: Desk = Desk()
     """How the help desk works; only the broker reads it."""
+    known_errors: tuple[KnownError, ...] = ()
+    """Filled in by the broker; others ask ``Repository.known_errors`` when they need them."""
 
 
 DEFAULT_POLICY = Policy(

@@ -22,7 +22,7 @@ _TABLE: tuple[Collector, ...] = (
     Collector("reachability", 1, timeout_s=12),
     Collector("packages", 1, timeout_s=30),
     Collector("time", 1),
-    Collector("logs-summary", 1, timeout_s=20),
+    Collector("logs-summary", 2, timeout_s=20),
     Collector("certificates", 1, timeout_s=15),
     Collector("accounts", 1),
     Collector("printing", 1, timeout_s=20),

@@ -1,7 +1,8 @@
 """Collector ``logs-summary``: how much went wrong lately, and what keeps repeating.
 
 Messages are cut down to their shape (numbers, addresses and names in quotes become placeholders) and
-counted; the log action gives the lines themselves, with its own consent.
+counted; the newest of each shape are kept with their time, for the log signatures of known errors. The log
+action gives the lines themselves, with its own consent.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from agent.collectors.base import Context, NotApplicable
-from protocol.diagnosis import FactClass, Output, Status, fact, table
+from protocol.diagnosis import Cell, Column, FactClass, Output, Status, Table, fact, table
 
 WINDOW_S = 3_600
 _FILES = (
@@ -35,6 +36,9 @@ _JOURNAL_BYTES = 24 << 20
 _MAX_LINES = 50_000
 _TOP = 20
 _MESSAGE = 200
+RECORDS = 400
+OF_A_KIND = 20
+"""Newest records kept in all, and of one kind of message; log signatures count at most so many."""
 PRIORITIES = ("emergency", "alert", "critical", "error", "warning", "notice", "info", "debug")
 _ERROR = 3
 _WARNING = 4
@@ -66,6 +70,7 @@ class Entry(NamedTuple):
     priority: int
     source: str
     text: str
+    at_unix_s: float = 0.0
 
 
 def logs_summary(context: Context) -> Output:
@@ -84,6 +89,7 @@ def logs_summary(context: Context) -> Output:
         if entry.priority <= _WARNING:
             repeated[entry.priority, entry.source, shape(entry.text)] += 1
     sources = Counter(entry.source for entry in entries if entry.priority <= _ERROR)
+    records, kinds_dropped, records_dropped = newest(entries)
     return Output(
         status=Status.PARTIAL if unreadable else Status.OK,
         reason=f"needs-privilege: {len(unreadable)} log files" if unreadable else "",
@@ -93,6 +99,7 @@ def logs_summary(context: Context) -> Output:
             fact("line_count", len(entries)),
             fact("line_limit_reached", len(entries) >= _MAX_LINES),
             *(fact(f"{name}_count", counts[level]) for level, name in enumerate(PRIORITIES)),
+            fact("record_kinds_dropped", kinds_dropped),
         ),
         tables=(
             table(
@@ -104,8 +111,45 @@ def logs_summary(context: Context) -> Output:
                 ),
             ),
             table("error_sources", (("source", FactClass.TEXT), "count"), sources.most_common(_TOP)),
+            Table(
+                key="records",
+                columns=(
+                    Column(key="at_unix_s"),
+                    Column(key="level"),
+                    Column(key="priority"),
+                    Column(key="source", cls=FactClass.TEXT),
+                    Column(key="message", cls=FactClass.TEXT),
+                ),
+                rows=records,
+                dropped_rows=records_dropped,
+            ),
         ),
     )
+
+
+def newest(entries: Sequence[Entry]) -> tuple[tuple[tuple[Cell, ...], ...], int, int]:
+    """Records of warning and worse for log signatures, as the shapes of their messages, the newest first.
+
+    The newest of each kind comes before a second one of any, so that a message that repeats a thousand
+    times hides no other.
+
+    Returns:
+        Rows of time, level, priority, source, message; kinds of which none was kept; records not kept.
+    """
+    seen: Counter[tuple[int, str, str]] = Counter()
+    ranked: list[tuple[int, int, Entry, str]] = []
+    worse = [entry for entry in entries if entry.priority <= _WARNING]
+    for at, entry in enumerate(sorted(worse, key=lambda entry: -entry.at_unix_s)):
+        kind = (entry.priority, entry.source, shape(entry.text))
+        seen[kind] += 1
+        if seen[kind] <= OF_A_KIND:
+            ranked.append((0 if seen[kind] == 1 else 1, at, entry, kind[2]))
+    kept = sorted(sorted(ranked, key=lambda found: found[:2])[:RECORDS], key=lambda found: found[1])
+    rows = tuple(
+        (round(entry.at_unix_s, 3), entry.priority, PRIORITIES[entry.priority], entry.source, text)
+        for _, _, entry, text in kept
+    )
+    return rows, max(0, len(seen) - RECORDS), len(worse) - len(rows)
 
 
 def shape(text: str) -> str:
@@ -132,7 +176,18 @@ def _journal(context: Context) -> Iterator[Entry]:
         if isinstance(message, str):
             priority = str(fields.get("PRIORITY", _INFO))
             source = str(fields.get("SYSLOG_IDENTIFIER") or fields.get("_COMM") or "")
-            yield Entry(int(priority) if priority in "01234567" else _INFO, source[:80], message)
+            yield Entry(
+                int(priority) if priority in "01234567" else _INFO,
+                source[:80],
+                message,
+                _microseconds(fields),
+            )
+
+
+def _microseconds(fields: dict[str, object]) -> float:
+    """journalctl's own time of the entry, as seconds since the epoch."""
+    text = str(fields.get("__REALTIME_TIMESTAMP", ""))
+    return int(text) / 1e6 if text.isascii() and text.isdecimal() and len(text) < 18 else 0.0
 
 
 def _files(context: Context) -> tuple[list[Entry], list[str]]:
@@ -167,7 +222,7 @@ def parse_line(line: str, file: str, now_unix_s: float) -> Entry | None:
         return None
     text = parts["text"]
     priority = next((level for level, pattern in _GUESS if pattern.search(text)), _INFO)
-    return Entry(priority, (parts["source"] or file)[:80], text)
+    return Entry(priority, (parts["source"] or file)[:80], text, at)
 
 
 def _moment(text: str, now_unix_s: float) -> float | None:

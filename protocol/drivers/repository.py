@@ -25,6 +25,8 @@ from protocol.drivers.timefloor import TimeFloor
 from protocol.drivers.tufclient import Client, tuf_errors
 from protocol.errors import Code, RelevoError
 from protocol.fixes import read_manifest
+from protocol.known_errors import MAX_DOCUMENT as MAX_KNOWN_ERROR
+from protocol.known_errors import MAX_KNOWN_ERRORS, KnownError, read_known_error
 from protocol.layout import FixRef, FixRole
 from protocol.organisation import Organisation, Policy, Revoked, Roster
 from protocol.scopes import Risk
@@ -48,6 +50,8 @@ class _Verified(NamedTuple):
     fixes: dict[Risk, dict[str, TargetFile] | RelevoError]
     """Per role its target files, or why there are none."""
     metadata: tuple[RepositoryFile, ...]
+    known_errors: dict[str, TargetFile]
+    """By id."""
 
 
 class Repository:
@@ -158,6 +162,21 @@ class Repository:
         """
         return self._fix_file(ref, layout.payload_path(ref.risk, ref.id, ref.version, name))
 
+    def known_errors(self) -> tuple[KnownError, ...]:
+        """The published known errors. One that this version cannot read is left out.
+
+        Raises:
+            RelevoError: ``hash-mismatch`` or the source's own error.
+        """
+        found = []
+        for id_, info in sorted(self._verified.known_errors.items()):
+            content = self._target(layout.known_error_path(id_), info)
+            try:
+                found.append(read_known_error(content, id_))
+            except RelevoError as error:
+                _logger.warning("known error %s left out: %s", id_, error.detail)
+        return tuple(found)
+
     def snapshot_files(self, fixes: Sequence[FixRef] = ()) -> tuple[RepositoryFile, ...]:
         """All that another process needs to verify the same state, and ``fixes``, from the same pin.
 
@@ -207,6 +226,7 @@ class Repository:
                 documents=documents,
                 fixes=fixes,
                 metadata=self._metadata_files(client, good),
+                known_errors=_known_errors(client.targets),
             )
             self._forget_others(state)
         self._state = state
@@ -300,7 +320,7 @@ class Repository:
 
     def _forget_others(self, state: _Verified) -> None:
         """Remove local target files that the current metadata no longer names."""
-        named = {info.hashes["sha256"] for info in state.documents.values()}
+        named = {info.hashes["sha256"] for info in (*state.documents.values(), *state.known_errors.values())}
         for role in state.fixes.values():
             if not isinstance(role, RelevoError):
                 named |= {info.hashes["sha256"] for info in role.values()}
@@ -319,6 +339,15 @@ def _documents(targets: Targets) -> dict[str, TargetFile]:
             raise RelevoError(Code.MALFORMED, f"the targets role names no usable {path}")
         documents[path] = info
     return documents
+
+
+def _known_errors(targets: Targets) -> dict[str, TargetFile]:
+    found: dict[str, TargetFile] = {}
+    for path, info in targets.targets.items():
+        id_ = layout.parse_known_error_path(path)
+        if id_ is not None and len(found) < MAX_KNOWN_ERRORS and _usable(info, MAX_KNOWN_ERROR):
+            found[id_] = info
+    return found
 
 
 def _role_targets(client: Client, role: FixRole) -> dict[str, TargetFile] | RelevoError:

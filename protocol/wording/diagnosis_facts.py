@@ -302,6 +302,13 @@ FACTS: dict[str, tuple[str, str]] = {
     "table.broken": ("Half-installed packages", "Paquetes a medio instalar"),
     "table.upgradable": ("Updates", "Actualizaciones"),
     "table.repeated": ("Messages that repeat", "Mensajes que se repiten"),
+    "fact.record_kinds_dropped": (
+        "kinds of message of which no record was kept",
+        "tipos de mensaje sin ningún registro guardado",
+    ),
+    "fact.at_unix_s": ("at", "a las"),
+    "fact.level": ("level", "nivel"),
+    "table.records": ("Newest warnings and errors", "Avisos y errores más recientes"),
     "table.error_sources": ("Who reports errors", "Quién informa de errores"),
     "table.certificates": ("Certificates", "Certificados"),
     "table.accounts": ("Accounts", "Cuentas"),

@@ -26,6 +26,7 @@ from technician import home as homes
 from technician.home import HomeConfig
 from technician.keys import load_signer
 from technician.login import prove
+from technician.org import known_errors
 from technician.org.fixes import sign_roles, valid_roles
 from technician.org.initialise import ROOT_KEY, TARGETS_KEY
 from technician.org.keys import load_key, tuf_key
@@ -169,7 +170,7 @@ def _sign(folder: OrgFolder, state: OrgState, now: datetime) -> tuple[OrgState, 
     signed = make_targets(
         state.targets_version,
         now,
-        _documents(state),
+        _documents(state) | known_errors.documents(folder, state),
         state.signers,
         load_key(folder.keys / TARGETS_KEY),
     )
@@ -253,6 +254,7 @@ def _uploaded(folder: OrgFolder, state: OrgState, waiting: tuple[Risk, ...]) -> 
         state,
         uploaded_root=state.root_version,
         uploaded_targets=state.targets_version,
+        known_errors=known_errors.published(state),
         staged=bool(waiting),
     )
     return folder.save(done)

@@ -15,6 +15,7 @@ from protocol.drivers.files import read_file, write_private
 from protocol.drivers.locks import locked
 from protocol.errors import Code, RelevoError
 from protocol.ids import OrgId
+from protocol.known_errors import KnownErrorId
 from protocol.organisation import Policy, Revoked, Roster
 from protocol.scopes import Risk
 from protocol.wire import Count, Line, Name, Sha256, Wire, from_json, to_json
@@ -42,6 +43,16 @@ class CatalogueFix(Wire, frozen=True):
     """Target paths, the manifest's first."""
 
 
+class CatalogueKnownError(Wire, frozen=True):
+    """A known error that was added; its document is in ``targets/`` under its target path."""
+
+    id: KnownErrorId
+    version: Annotated[int, Meta(ge=1, le=999_999)]
+    sha256: Sha256
+    published: bool = False
+    """This very version was uploaded; it never changes any more."""
+
+
 class OrgState(Wire, frozen=True):
     """``HOME/org/org.json``. Roster, policy and revocations are the draft; ``org publish`` signs it."""
 
@@ -61,6 +72,7 @@ class OrgState(Wire, frozen=True):
     staged: bool = True
     """Something changed since the last upload."""
     fixes: tuple[CatalogueFix, ...] = ()
+    known_errors: tuple[CatalogueKnownError, ...] = ()
     desk: Desk = Desk()
     """How the help desk works; published as ``desk.json`` once anything is said."""
 

@@ -1,0 +1,66 @@
+"""Matches of known errors in words: why, with what values, and the next command to type."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from protocol.drivers.terminal import printable
+from protocol.fix_params import Bilingual
+from protocol.known_errors import KnownError, Proposal, Told, proposals
+from protocol.signature_model import Evidence, Missing, Verdict
+from protocol.wording import Words
+
+_MOST = 8
+"""Lines of evidence that are shown; ``--json`` has all."""
+
+
+def why(verdict: Verdict, words: Words) -> Iterator[str]:
+    """One line for each thing that decided, or that is not known."""
+    for one in verdict.evidence[:_MOST]:
+        yield _evidence(one, words)
+    if len(verdict.evidence) > _MOST:
+        yield words("match.more", count=len(verdict.evidence) - _MOST)
+    for missing in verdict.missing[:_MOST]:
+        yield _missing(missing, words)
+
+
+def _evidence(one: Evidence, words: Words) -> str:
+    op = f"match.op.{one.op}"
+    return words(
+        "match.evidence",
+        where=printable(one.where),
+        op=words(op) if words.has(op) else printable(one.op),
+        wanted=printable(one.wanted),
+        seen=printable(one.seen),
+    )
+
+
+def _missing(missing: Missing, words: Words) -> str:
+    return words("match.missing", what=printable(missing.what), why=words(f"match.why.{missing.why}"))
+
+
+def fix_lines(known: KnownError, verdict: Verdict, ticket: str, words: Words) -> Iterator[str]:
+    """A ready command for each way in which it matches; what a technician of more clearance must fill in
+    stands as ``NAME=…``."""
+    shown: set[str] = set()
+    for bindings in verdict.bindings or ((),):
+        for proposal in proposals(known, bindings):
+            line = plan_line(ticket, proposal)
+            if line not in shown:
+                shown.add(line)
+                yield line
+                if proposal.missing:
+                    yield words("match.fill_in", names=", ".join(proposal.missing))
+
+
+def plan_line(ticket: str, proposal: Proposal) -> str:
+    """``relevo fix plan …`` quoted for a POSIX shell. Values are a machine's: control characters are shown
+    escaped, so that such a line never does anything else than it shows."""
+    given = [f"--param {shlex.quote(printable(f'{one.name}={one.value}'))}" for one in proposal.params]
+    missing = [f"--param {name}=…" for name in proposal.missing]
+    return " ".join(["relevo fix plan", ticket, proposal.fix, *given, *missing])
+
+
+def in_language(text: Bilingual | Told, words: Words) -> str:
+    return printable(text.es if words.language == "es" else text.en)
