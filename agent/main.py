@@ -17,11 +17,13 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from agent import messages, processes, supervisor
+from agent.conversations import Conversations
 from agent.folder import Folder, Membership
 from agent.journal import Journal
 from agent.link import Link
 from agent.local import LocalServer
 from agent.sessions import Sessions
+from agent.trends.keeper import Trends
 from protocol import VERSION, link
 from protocol.documents import Grant
 from protocol.drivers.files import write_private
@@ -58,8 +60,10 @@ class Agent:
         self._link = Link(membership, VERSION, platform.platform(terse=True), self._prove, self)
         self._journal_news = asyncio.Event()
         self._sessions = Sessions(folder, self._tell, self._journal_news.set)
+        self._trends = Trends(folder, membership.mode, self._link.send)
         self._refs = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[link.FromBroker]] = {}
+        self._conversations = Conversations(self._ask, self._refs.__next__)
         self._since: datetime | None = None
         self._online = False
         self._last_error: Code | None = None
@@ -77,7 +81,11 @@ class Agent:
         supervisor.kill_marked(self._folder)
         ready()
         async with asyncio.TaskGroup() as tasks:
-            background = [tasks.create_task(self._link.run()), tasks.create_task(self._send_journal())]
+            background = [
+                tasks.create_task(self._link.run()),
+                tasks.create_task(self._send_journal()),
+                tasks.create_task(self._trends.run()),
+            ]
             await stopping.wait()
             server.close()
             await self._sessions.close()
@@ -100,6 +108,8 @@ class Agent:
         self._journal_news.set()
         self._note_state(online=True, error=None)
         self._sessions.reconnected()
+        await self._trends.connected()
+        self._conversations.reconnected()
 
     def lost(self, code: Code) -> None:
         for future in self._waiting.values():
@@ -120,7 +130,11 @@ class Agent:
             case link.JournalAck():
                 self._journal.acknowledged(message.sequence)
                 self._journal_news.set()
-            case link.TicketMade() | link.Tickets() | link.Done() | link.Failure():
+            case link.TicketNews():
+                self._conversations.news(message)
+            case link.TrendsAck():
+                await self._trends.acknowledged(message.sequence)
+            case link.TicketMade() | link.Tickets() | link.Conversation() | link.Done() | link.Failure():
                 future = self._waiting.get(message.ref)
                 if future is not None and not future.done():
                     future.set_result(message)
@@ -184,9 +198,7 @@ class Agent:
             self._sent_upto = entries[-1][0]
         return bool(entries)
 
-    async def _ask(
-        self, message: link.Ask | link.Reply | link.Move | link.Rate | link.TicketsQuery
-    ) -> link.FromBroker:
+    async def _ask(self, message: link.Question) -> link.FromBroker:
         await self._link.until_up(_LINK_S)
         future: asyncio.Future[link.FromBroker] = asyncio.get_running_loop().create_future()
         self._waiting[message.ref] = future
@@ -204,7 +216,7 @@ class Agent:
 
     # --- from the command line -----------------------------------------------------------------
 
-    async def _answer(  # noqa: PLR0911 - one return per kind of request
+    async def _answer(  # noqa: PLR0911, PLR0912 - one return per kind of request
         self, request: messages.LocalRequest
     ) -> messages.LocalAnswer:
         self._journal_news.set()  # the command line journals before it calls
@@ -222,7 +234,9 @@ class Agent:
             case messages.Stop():
                 return messages.Ok(count=self._sessions.stop(requests=request.requests))
             case messages.AskHelp():
-                made = await self._ask(link.Ask(ref=next(self._refs), request=request.request))
+                made = await self._ask(
+                    link.Ask(ref=next(self._refs), request=request.request, contact=request.contact)
+                )
                 if not isinstance(made, link.TicketMade):
                     raise RelevoError(Code.MALFORMED, "no ticket in the answer")
                 return messages.TicketOpened(ticket=made.ticket, similar=made.similar)
@@ -240,6 +254,11 @@ class Agent:
                 if not isinstance(tickets, link.Tickets):
                     raise RelevoError(Code.MALFORMED, "no tickets in the answer")
                 return messages.TicketList(rows=tickets.rows)
+            case messages.ChatWanted():
+                return await self._conversations.page(request)
+            case messages.ChatSeen():
+                await self._conversations.seen(request)
+                return messages.Ok(count=1)
 
     def _status(self) -> messages.Status:
         return messages.Status(

@@ -9,13 +9,16 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from protocol.addresses import Email
+from protocol.conversation import Said
 from protocol.documents import Basis, Grant
 from protocol.envelope import Envelope
 from protocol.errors import Code
 from protocol.ids import GrantId, TicketId
 from protocol.link import EndReason, TicketRow
 from protocol.scopes import Scope
-from protocol.wire import Line, Moment, Nonce, Sha256, Text, Wire
+from protocol.tickets import State
+from protocol.wire import Count, Line, Moment, Nonce, Sha256, Text, Wire
 
 RequestId = Annotated[str, Meta(pattern=r"^[0-9a-f-]{4,40}$(?!\n)")]
 
@@ -81,6 +84,7 @@ class Stop(Wire, frozen=True, tag="stop"):
 
 class AskHelp(Wire, frozen=True, tag="ask-help"):
     request: Envelope
+    contact: Email | None = None
 
 
 class SendReply(Wire, frozen=True, tag="send-reply"):
@@ -99,6 +103,21 @@ class TicketsWanted(Wire, frozen=True, tag="tickets-wanted"):
     pass
 
 
+class ChatWanted(Wire, frozen=True, tag="chat-wanted"):
+    """The conversation on a ticket after an index; with ``wait_s``, what comes if there is nothing yet."""
+
+    ticket: TicketId
+    after: Count | None = None
+    wait_s: Annotated[float, Meta(ge=0, le=20)] = 0.0
+
+
+class ChatSeen(Wire, frozen=True, tag="chat-seen"):
+    """The user has it in front of them, up to ``index``."""
+
+    ticket: TicketId
+    index: Count
+
+
 LocalRequest = (
     StatusQuery
     | RequestsQuery
@@ -110,6 +129,8 @@ LocalRequest = (
     | SendMove
     | SendRating
     | TicketsWanted
+    | ChatWanted
+    | ChatSeen
 )
 
 
@@ -131,6 +152,18 @@ class TicketList(Wire, frozen=True, tag="ticket-list"):
     rows: tuple[TicketRow, ...]
 
 
+class ChatPage(Wire, frozen=True, tag="chat-page"):
+    """Rows in order; ``more``: ask again after the last of them."""
+
+    ticket: TicketId
+    title: Line
+    state: State
+    rows: tuple[Said, ...]
+    more: bool
+    read: Count | None = None
+    """How far the user saw it before."""
+
+
 class TicketOpened(Wire, frozen=True, tag="ticket-opened"):
     ticket: TicketId
     similar: tuple[TicketId, ...] = ()
@@ -145,7 +178,7 @@ class LocalFailure(Wire, frozen=True, tag="local-failure"):
     detail: str
 
 
-LocalAnswer = Status | RequestList | TicketList | TicketOpened | Ok | LocalFailure
+LocalAnswer = Status | RequestList | TicketList | ChatPage | TicketOpened | Ok | LocalFailure
 
 
 # --- agent to worker ---------------------------------------------------------------------------

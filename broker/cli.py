@@ -11,6 +11,9 @@ from pathlib import Path
 import click
 
 from broker.config import load_config
+from broker.outgoing.mail_commands import mail
+from broker.outgoing.queue_commands import outgoing
+from broker.outgoing.webhook_commands import webhook
 from protocol import VERSION
 from protocol.drivers.files import given
 from protocol.drivers.terminal import (
@@ -26,6 +29,7 @@ from protocol.drivers.terminal import (
 )
 from protocol.errors import Code, RelevoError
 from protocol.wording import broker as broker_words
+from protocol.wording import outgoing as outgoing_words
 
 _data = option("--data", type=click.Path(path_type=Path), required=True, help="broker.option.data")
 _database = option("--database", default=None, help="broker.option.database")
@@ -157,6 +161,11 @@ def migrate(data: Path, database: str | None, as_json: bool) -> None:
     say(words()("broker.migrated", before=before or words()("broker.none"), after=after))
 
 
+cli.add_command(mail)
+cli.add_command(webhook)
+cli.add_command(outgoing)
+
+
 def _listen_address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
@@ -174,7 +183,7 @@ def _quiet() -> None:
 def main() -> None:
     """Entry point."""
     os.umask(0o077)
-    sys.exit(run(cli, broker_words.TABLE))
+    sys.exit(run(cli, broker_words.TABLE, outgoing_words.TABLE))
 
 
 if __name__ == "__main__":

@@ -44,6 +44,8 @@ class Action(enum.StrEnum):
     CONNECTOR_RECEIVED = "connector.received"
     CONNECTOR_SENT = "connector.sent"
     CONNECTOR_KEPT = "connector.kept"
+    ARTICLE_CREATED = "article.created"
+    ARTICLE_CHANGED = "article.changed"
     EXPERT_INVITED = "ticket.expert-invited"
     INVITATION_ENDED = "ticket.invitation-ended"
     SESSION_REQUESTED = "session.requested"

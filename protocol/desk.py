@@ -12,6 +12,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from protocol.addresses import Email
 from protocol.calendars import ALWAYS, Calendar, check
 from protocol.errors import Code, RelevoError
 from protocol.scopes import ANY_CUSTOMER, CustomerRef, Tier
@@ -123,6 +124,9 @@ class Queue(Wire, frozen=True):
     members: Annotated[tuple[Name, ...], Meta(max_length=500)] = ()
     fallback: Name = FALLBACK_QUEUE
     """Where its tickets go while nobody of the queue may have them."""
+    email: Email | None = None
+    """Told instead of its people of what comes to the queue. Like all of this file readable by anybody who
+    can reach the broker."""
 
 
 class AssignmentRule(Wire, frozen=True):
@@ -151,6 +155,11 @@ class Ability(Wire, frozen=True):
     """Rules give nobody more open tickets than this."""
     calendar: Name | None = None
     """When this person is told of what runs out; None: ``Desk.staff_calendar``."""
+    email: Email | None = None
+    """Where this person is told of their tickets. Like all of this file readable by anybody who can reach
+    the broker."""
+    mail_language: Language | None = None
+    """Of those mails; None: the one of ``languages``, else the customer's."""
 
 
 class Desk(Wire, frozen=True):

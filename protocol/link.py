@@ -258,6 +258,9 @@ class Ping(Wire, frozen=True, tag="ping"):
     pass
 
 
+Question = Ask | Reply | Move | Rate | TicketsQuery | ConversationQuery | Seen
+"""What an agent says with a ``ref`` and gets an answer to."""
+
 FromBroker = (
     Challenge
     | Welcome

@@ -11,6 +11,7 @@ from agent.cli.common import agent_options
 from agent.folder import Folder
 from agent.journal import Journal
 from agent.localclient import ask as ask_agent
+from protocol.addresses import require_address
 from protocol.audit import Action
 from protocol.documents import PROTOCOL_VERSION, HelpRequest, UserReply
 from protocol.drivers.shown import local_time
@@ -28,9 +29,13 @@ _MAX_TEXT = 20_000
 @click.argument("text")
 @option("--urgency", type=click.Choice(list(_URGENCY)), default="medium", help="option.urgency")
 @option("--follow-up-of", metavar="TICKET", help="option.follow-up-of")
+@option("--email", metavar="ADDRESS", help="option.email")
 @agent_options
-def ask(text: str, urgency: str, follow_up_of: str | None, folder: Folder, as_json: bool) -> None:
+def ask(
+    text: str, urgency: str, follow_up_of: str | None, email: str | None, folder: Folder, as_json: bool
+) -> None:
     """Open a ticket in the user's own words."""
+    contact = None if email is None else require_address(email)
     folder.membership()
     signer = identity.load(folder)
     request = HelpRequest(
@@ -46,7 +51,8 @@ def ask(text: str, urgency: str, follow_up_of: str | None, folder: Folder, as_js
     journal = Journal(folder.journal, request.agent)
     journal.append(signer, Action.HELP_ASKED, facts=facts(urgency=urgency, nonce=request.nonce))
     journal.close()
-    opened = ask_agent(folder, messages.AskHelp(request=seal(request, signer)), messages.TicketOpened)
+    sealed = seal(request, signer)
+    opened = ask_agent(folder, messages.AskHelp(request=sealed, contact=contact), messages.TicketOpened)
     if as_json:
         emit_json({"ticket": opened.ticket, "similar": opened.similar})
     else:

@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData
 
 from broker.store import (
+    connector_tables,
     conversation_tables,
     desk_tables,
     knowledge_tables,
@@ -35,6 +36,7 @@ MODULES = (
     outgoing_tables,
     trend_tables,
     knowledge_tables,
+    connector_tables,
 )
 """Imported for the tables that they add to ``METADATA``."""
 

@@ -10,6 +10,7 @@ from broker import artifact_rows
 from broker.calls import Call, Caller
 from broker.context import Broker
 from broker.guests import clearance_at, require_ticket_visible, visible_tickets
+from broker.outgoing import contacts
 from broker.policy import may_create, require_technician, require_visible
 from broker.sessions import rows as session_rows
 from broker.sla.views import list_by_due, wants_due, with_clock, with_clocks
@@ -148,6 +149,7 @@ async def show_ticket(broker: Broker, call: Call) -> TicketDetail:
             looking=broker.looking.others(ticket.ticket, who.person.id, now),
             rating=ratings.find(conn, ticket.ticket),
             invitations=invitations.of_ticket(conn, ticket.ticket),
+            contact_email=contacts.shown(conn, ticket.ticket, clearance),
         )
 
     detail = await broker.store.read(query)

@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Connection, func, or_, select
 
 from broker.context import Broker
+from broker.outgoing import contacts
 from broker.store.engine import Tx
 from broker.store.ticket_tables import tickets
 from broker.tickets import rows
@@ -64,6 +65,7 @@ def open_ticket(broker: Broker, tx: Tx, new: TicketNew, origin: Origin) -> Ticke
         channel=origin.channel,
     )
     ticket = rows.add(tx.conn, new, placed, now)
+    contacts.keep(tx.conn, ticket.ticket, new.contact_email)
     similar = duplicates(tx.conn, ticket, now)
     stated = facts(
         title=new.title,

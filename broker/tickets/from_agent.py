@@ -51,7 +51,9 @@ def title_of(text: str) -> str:
     return title if len(title) <= _TITLE else title[: _TITLE - 1].rstrip() + "…"
 
 
-async def ask(broker: Broker, control: Link, envelope: Envelope) -> tuple[str, tuple[str, ...]]:
+async def ask(
+    broker: Broker, control: Link, envelope: Envelope, contact: str | None = None
+) -> tuple[str, tuple[str, ...]]:
     """Open a ticket from a signed help request, and which of the machine's own tickets it may repeat; the
     same request again gives the same ticket.
 
@@ -69,6 +71,7 @@ async def ask(broker: Broker, control: Link, envelope: Envelope) -> tuple[str, t
         urgency=request.urgency,
         language=request.language,
         follow_up_of=request.follow_up_of,
+        contact_email=contact,
     )
 
     def unit(tx: Tx) -> tuple[str, tuple[str, ...]]:

@@ -128,6 +128,10 @@ TABLE: dict[str, tuple[str, str]] = {
         "A closed ticket that this is about again.",
         "Tique cerrado del que se trata otra vez.",
     ),
+    "option.email": (
+        "Also tell me of answers at this e-mail address.",
+        "Avisarme también de las respuestas en esta dirección de correo.",
+    ),
     "reply.done": ("Your answer was added to {ticket}.", "Su respuesta se ha añadido a {ticket}."),
     "requests": (
         "What somebody asks of you now, in plain words.",

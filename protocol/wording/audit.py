@@ -79,6 +79,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "audit.actor.agent": ("the machine {id}", "el equipo {id}"),
     "audit.actor.user": ("the user of {id}", "el usuario de {id}"),
     "audit.actor.broker": ("the broker", "el servidor"),
+    "audit.actor.connector": ("the connector {id}", "el conector {id}"),
     "audit.actor.unknown": ("somebody who claims to be {id}", "alguien que dice ser {id}"),
     # What cannot be right.
     "audit.fault.truncated": (
@@ -243,10 +244,48 @@ TABLE: dict[str, tuple[str, str]] = {
     "audit.action.ticket.note": ("{who} wrote an internal note.", "{who} escribió una nota interna."),
     "audit.action.ticket.reply": ("{who} wrote an answer.", "{who} escribió una respuesta."),
     "audit.action.ticket.rated": ("{who} rated the help received.", "{who} valoró la ayuda recibida."),
+    "audit.action.connector.changed": (
+        "An outside ticket system was added, changed or removed.",
+        "Se añadió, cambió o quitó un sistema de tiques externo.",
+    ),
+    "audit.action.connector.received": (
+        "{who}: something came from the outside ticket system.",
+        "{who}: llegó algo del sistema de tiques externo.",
+    ),
+    "audit.action.connector.sent": (
+        "{who}: something was passed on to the outside ticket system.",
+        "{who}: se pasó algo al sistema de tiques externo.",
+    ),
+    "audit.action.connector.kept": (
+        "{who}: the two systems disagreed, or one refused; nothing was changed here.",
+        "{who}: los dos sistemas no coincidían, o uno se negó; aquí no cambió nada.",
+    ),
     "audit.action.ticket.notice": (
         "A notice was given: a target time comes close or was missed.",
         "Se dio un aviso: un plazo se acerca o no se ha cumplido.",
     ),
+    "audit.action.outgoing.changed": (
+        "What the broker sends by mail or webhook was set anew.",
+        "Se cambió lo que el servidor envía por correo o webhook.",
+    ),
+    "audit.action.outgoing.failed": (
+        "A notice could not be delivered and was given up.",
+        "Un aviso no se pudo entregar y se abandonó.",
+    ),
+    "audit.action.outgoing.retried": (
+        "Notices that had been given up are sent again.",
+        "Se vuelven a enviar avisos que se habían abandonado.",
+    ),
+    "audit.action.trend.warning-raised": (
+        "An early warning was raised from what the machine told about itself.",
+        "Se dio un aviso temprano a partir de lo que el equipo contó de sí mismo.",
+    ),
+    "audit.action.trend.warning-judged": (
+        "{who} said whether an early warning was right.",
+        "{who} dijo si un aviso temprano era acertado.",
+    ),
+    "audit.action.article.created": ("{who} wrote an article.", "{who} escribió un artículo."),
+    "audit.action.article.changed": ("{who} changed an article.", "{who} cambió un artículo."),
     "audit.action.ticket.expert-invited": (
         "{who} invited an outside expert for this ticket.",
         "{who} invitó a un experto externo para este tique.",

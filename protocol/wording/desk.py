@@ -154,6 +154,10 @@ TABLE: dict[str, tuple[str, str]] = {
         "A closed ticket that this is about again.",
         "Tique cerrado del que se trata otra vez.",
     ),
+    "option.contact-email": (
+        "Where the requester is told of answers; shown from tier 2 on.",
+        "Dónde se avisa al solicitante de las respuestas; se muestra a partir del nivel 2.",
+    ),
     "option.seconds": ("Stop after so many seconds.", "Parar después de estos segundos."),
     "option.to-tier": ("The tier that gets it.", "El nivel que lo recibe."),
     "option.reason-code": ("Why it goes there.", "Por qué pasa."),

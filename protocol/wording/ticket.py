@@ -130,6 +130,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "column.enrolled": ("Enrolled", "Alta"),
     "column.last_seen": ("Last seen", "Visto"),
     "column.requester": ("Requester", "Solicitante"),
+    "column.contact": ("Contact", "Contacto"),
     "column.created": ("Created", "Creado"),
     "column.resolution": ("Resolution", "Solución"),
     "column.cause": ("Cause", "Causa"),

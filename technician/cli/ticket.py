@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import click
 
+from protocol.addresses import require_address
 from protocol.api import (
     TicketCreated,
     TicketDetail,
@@ -49,6 +50,7 @@ def ticket() -> None:
 @option("--language", type=click.Choice(["en", "es"]), help="option.language")
 @option("--duplicate-of", metavar="TICKET", help="option.into")
 @option("--follow-up-of", metavar="TICKET", help="option.follow-up-of")
+@option("--contact-email", metavar="ADDRESS", help="option.contact-email")
 @technician_options
 def new(
     *,
@@ -62,6 +64,7 @@ def new(
     language: str | None,
     duplicate_of: str | None,
     follow_up_of: str | None,
+    contact_email: str | None,
     home: Path,
     as_json: bool,
 ) -> None:
@@ -78,6 +81,7 @@ def new(
         language=language,
         duplicate_of=duplicate_of,
         follow_up_of=follow_up_of,
+        contact_email=None if contact_email is None else require_address(contact_email),
     )
     view = client(home).post_json("/v1/tickets", body, TicketCreated)
     if as_json:

@@ -46,6 +46,7 @@ def _facts(detail: TicketDetail) -> dict[str, object]:
         "customer": view.customer,
         "agent": view.agent or "-",
         "requester": view.requester,
+        "contact": detail.contact_email,
         "queue": f"{view.queue} (L{view.tier})",
         "assignee": f"{view.assignee} (L{view.tier})" if view.assignee else "-",
         "created": local_stamp(view.created),

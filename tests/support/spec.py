@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from broker.calls import MEMBER, Http, Open, Row
 from broker.routes import ROUTES
-from protocol import assist, audit, documents, ids, link, wire
+from protocol import addresses, assist, audit, documents, ids, link, wire
 from protocol.audit import Action
 from protocol.errors import MEANING, Code
 from protocol.wording.errors import TABLE as ERROR_WORDS
@@ -44,6 +44,7 @@ _ALIASES: tuple[tuple[Any, str], ...] = (
     (documents.Reason, "text, 1 to 500"),
     (documents.Scopes, "list of scope, 1 to 8"),
     (link.Ref, "ref"),
+    (addresses.Email, "e-mail address"),
 )
 _PLAIN: dict[Any, str] = {str: "text", int: "integer", float: "number", bool: "boolean", bytes: "bytes"}
 
