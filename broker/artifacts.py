@@ -20,6 +20,7 @@ from broker.artifact_files import ArtifactFiles
 from broker.calls import Call, refusal_facts
 from broker.context import Broker
 from broker.guests import require_readable, require_ticket_visible
+from broker.knowledge import evaluating
 from broker.refusals import claimed
 from broker.sessions import rows
 from broker.store.engine import Tx
@@ -137,6 +138,8 @@ async def _store(broker: Broker, call: Call, proved: _Proved) -> ArtifactView:
         _check(broker.organisation.require(), tx.conn, manifest)
         now = broker.clock()
         view = artifact_rows.add(tx.conn, manifest, proved.customer, proved.envelope, now)
+        if evaluating.queue(tx.conn, view, now):
+            tx.after_commit(broker.bundles_came.set)
         tx.audit(
             AuditRecord(
                 at=now,

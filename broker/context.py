@@ -67,6 +67,8 @@ class Broker:
     looking: Looking = field(default_factory=Looking)
     trends_came: asyncio.Event = field(default_factory=asyncio.Event)
     """Machines told about themselves, and nobody has made forecasts of it yet."""
+    bundles_came: asyncio.Event = field(default_factory=asyncio.Event)
+    """Diagnoses were stored, and nobody has compared them with the known errors yet."""
     news: News = field(default_factory=News)
     """Bells of whoever follows tickets."""
     streams: Streams = field(default_factory=Streams)

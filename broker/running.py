@@ -14,6 +14,7 @@ from broker.config import Config
 from broker.context import Broker
 from broker.conversation.news import keeping_news
 from broker.keys import load_identity
+from broker.knowledge.evaluating import keeping_signatures
 from broker.metrics import Metrics
 from broker.organisation import OrganisationState
 from broker.outgoing.keeper import keeping_outgoing
@@ -77,6 +78,7 @@ async def running(config: Config, clock: Callable[[], datetime] = utc_now) -> As
                 keeping_clocks(broker),
                 keeping_outgoing(broker),
                 keeping_trends(broker),
+                keeping_signatures(broker),
             ):
                 yield broker
         finally:

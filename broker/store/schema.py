@@ -17,6 +17,7 @@ from broker.store import (
     knowledge_tables,
     outgoing_tables,
     session_tables,
+    signature_tables,
     sla_tables,
     tables,
     ticket_tables,
@@ -37,6 +38,7 @@ MODULES = (
     trend_tables,
     knowledge_tables,
     connector_tables,
+    signature_tables,
 )
 """Imported for the tables that they add to ``METADATA``."""
 

@@ -244,6 +244,18 @@ TABLE: dict[str, tuple[str, str]] = {
     "audit.action.ticket.note": ("{who} wrote an internal note.", "{who} escribió una nota interna."),
     "audit.action.ticket.reply": ("{who} wrote an answer.", "{who} escribió una respuesta."),
     "audit.action.ticket.rated": ("{who} rated the help received.", "{who} valoró la ayuda recibida."),
+    "audit.action.known-error.matched": (
+        "A diagnosis shows a known error.",
+        "Un diagnóstico muestra un error conocido.",
+    ),
+    "audit.action.known-error.judged": (
+        "{who} said whether a known error was recognised rightly.",
+        "{who} dijo si un error conocido se reconoció bien.",
+    ),
+    "audit.action.known-error.in-review": (
+        "A known error was recognised wrongly too often and is suggested no longer.",
+        "Un error conocido se reconoció mal demasiadas veces y deja de proponerse.",
+    ),
     "audit.action.connector.changed": (
         "An outside ticket system was added, changed or removed.",
         "Se añadió, cambió o quitó un sistema de tiques externo.",
