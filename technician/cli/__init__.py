@@ -46,9 +46,10 @@ def _ticket() -> click.Command:
 
 def _agent() -> click.Command:
     from protocol.wording import ticket as table
+    from protocol.wording import trends
     from technician.cli.agent import agent
 
-    return _with(table.TABLE, agent)
+    return _with(trends.TABLE, _with(table.TABLE, agent))
 
 
 def _session() -> click.Command:
@@ -60,8 +61,10 @@ def _session() -> click.Command:
 
 def _diagnose() -> click.Command:
     from protocol.wording import diagnosis as table
+    from protocol.wording import known_errors
     from technician.cli.diagnose import diagnose
 
+    add_words(known_errors.TABLE)
     return _with(table.TABLE, diagnose)
 
 
@@ -100,6 +103,13 @@ def _audit() -> click.Command:
     return _with(table.TABLE, audit)
 
 
+def _report() -> click.Command:
+    from protocol.wording import reports as table
+    from technician.cli.report import report
+
+    return _with(table.TABLE, report)
+
+
 def _ssh_config() -> click.Command:
     from protocol.wording import session as table
     from technician.cli.session import ssh_config
@@ -118,6 +128,7 @@ COMMANDS: dict[str, Callable[[], click.Command]] = {
     "artifact": _artifact,
     "agent": _agent,
     "audit": _audit,
+    "report": _report,
     "ssh-config": _ssh_config,
     "org": _org,
 }

@@ -6,16 +6,15 @@ nothing of it is ever read as markup.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from protocol.diagnosis import Bundle, Cell, CollectorResult, Status, Table
+from protocol.diagnosis import Bundle, CollectorResult, Status, Table
+from protocol.drivers.figures import reason, sentence, shown
 from protocol.drivers.terminal import printable
 from protocol.findings import Finding, Severity, findings
 from protocol.times import rfc3339
@@ -24,7 +23,6 @@ from protocol.wording import Words
 _STYLE = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow", Severity.NOTICE: "cyan"}
 _STATUS_STYLE = {Status.OK: "green", Status.NOT_APPLICABLE: "dim", Status.PARTIAL: "yellow"}
 _INDENT = (0, 0, 0, 4)
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _PIPE_WIDTH = 120
 _BRIEF: dict[str, tuple[str, ...]] = {
     "uptime": ("uptime_s", "load_1m"),
@@ -51,13 +49,23 @@ _BRIEF: dict[str, tuple[str, ...]] = {
 """What the short form says of each collector."""
 
 
-def show(bundle: Bundle, words: Words, *, everything: bool = False) -> None:
-    """Print the report on stdout. ``everything``: all facts and tables, not one line a collector."""
+def show(bundle: Bundle, words: Words, *, everything: bool = False, known_errors: Sequence[str] = ()) -> None:
+    """Print the report on stdout.
+
+    Args:
+        everything: all facts and tables, not one line a collector.
+        known_errors: lines about known errors that match, harmless already; they follow the findings.
+    """
     console = Console(markup=False, highlight=False, emoji=False, soft_wrap=False)
     if not console.is_terminal:
         console = Console(markup=False, highlight=False, emoji=False, width=_PIPE_WIDTH)
     _head(bundle, words, console)
     _findings(findings(bundle), words, console)
+    for line in known_errors:
+        # Not folded: a command in it is there to be copied.
+        console.print(Text(line), soft_wrap=True)
+    if known_errors:
+        console.print()
     console.print(Text(words("report.facts"), style="bold"))
     for result in bundle.results:
         _section(result, words, console, everything=everything)
@@ -99,25 +107,6 @@ def _findings(found: tuple[Finding, ...], words: Words, console: Console) -> Non
                 Padding(Text(words(f"finding.{finding.rule}.do"), style="dim"), (0, 0, 0, 6), expand=False)
             )
     console.print()
-
-
-def sentence(finding: Finding, words: Words) -> str:
-    """What is wrong, with the values filled in and made harmless."""
-    values = {fact.key: _evidence(fact.key, fact.value, words) for fact in finding.values}
-    return words(f"finding.{finding.rule}", **values) if values else words(f"finding.{finding.rule}")
-
-
-def _evidence(key: str, value: str, words: Words) -> str:
-    if key == "status" and words.has(f"status.{value}"):
-        return words(f"status.{value}")
-    if key in ("reason", "error"):
-        return reason(value, words)
-    if not key.endswith(_FIGURES):
-        return printable(value)
-    try:
-        return shown(key, float(value), words)
-    except ValueError:
-        return printable(value)
 
 
 def _section(result: CollectorResult, words: Words, console: Console, *, everything: bool) -> None:
@@ -182,74 +171,3 @@ def _title(collector: str, words: Words) -> str:
 def _label(key: str, words: Words) -> str:
     name = f"fact.{key}"
     return words(name) if words.has(name) else printable(key.replace("_", " "))
-
-
-def reason(text: str, words: Words) -> str:
-    """``code`` or ``code: detail`` in words; what has none is shown as it is."""
-    code, _, detail = text.partition(":")
-    key = f"reason.{code.strip()}"
-    known = words(key) if words.has(key) else printable(code.strip())
-    return f"{known}: {printable(detail.strip())}" if detail.strip() else known
-
-
-def shown(key: str, value: Cell, words: Words) -> str:
-    """A value with the unit that its key carries, and the language's decimal mark."""
-    match value:
-        case None:
-            return words("report.none")
-        case bool():
-            return words("report.yes") if value else words("report.no")
-        case str():
-            return printable(value)
-    if key.endswith("_unix_s"):
-        return _moment(value)
-    text = next((form(value) for ending, form in _FORMS if key.endswith(ending)), _short(value))
-    return text.replace(".", ",") if words.language == "es" else text
-
-
-def size(count: float) -> str:
-    """Bytes in binary units: ``12.3 GiB``."""
-    amount, unit = float(count), 0
-    while abs(amount) >= 1024 and unit < len(_UNITS) - 1:
-        amount, unit = amount / 1024, unit + 1
-    return f"{amount:.0f} {_UNITS[0]}" if unit == 0 else f"{amount:.1f} {_UNITS[unit]}"
-
-
-def duration(seconds: float) -> str:
-    """The two largest units of a time span: ``3 d 4 h``, ``12 min 5 s``, ``0.25 s``."""
-    sign, left = ("-" if seconds < 0 else ""), abs(seconds)
-    if left < 60 or not math.isfinite(left):
-        return f"{sign}{_short(left)} s"
-    parts = []
-    rest = int(left)
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
-        count, rest = divmod(rest, length)
-        if count:
-            parts.append(f"{count} {unit}")
-    return sign + " ".join(parts[:2])
-
-
-def _moment(seconds: float) -> str:
-    try:
-        return rfc3339(datetime.fromtimestamp(int(seconds), UTC))
-    except (ValueError, OverflowError, OSError):
-        return _short(seconds)
-
-
-def _short(value: float) -> str:
-    if not math.isfinite(value) or value == int(value):
-        return str(value).removesuffix(".0")
-    return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
-
-
-_FORMS: tuple[tuple[str, Callable[[float], str]], ...] = (
-    ("_bytes_per_s", lambda value: f"{size(value)}/s"),
-    ("_per_s", _short),
-    ("_bytes", size),
-    ("_percent", lambda value: f"{_short(value)} %"),
-    ("_ms", lambda value: f"{_short(value)} ms"),
-    ("_s", duration),
-)
-"""By the ending of a key; the first that fits counts."""
-_FIGURES = ("_bytes", "_percent", "_ms", "_s", "_5m", "_days", "days_left")
-"""Keys of evidence that hold a figure; a name that only looks like one stays as it is."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from protocol.drivers.terminal import printable
 from protocol.fix_params import Bilingual
 from protocol.known_errors import KnownError, Proposal, Told, proposals
-from protocol.signature_model import Evidence, Missing, Verdict
+from protocol.signature_model import Evidence, Missing, Outcome, Verdict
 from protocol.wording import Words
 
 _MOST = 8
@@ -38,6 +38,36 @@ def _evidence(one: Evidence, words: Words) -> str:
 
 def _missing(missing: Missing, words: Words) -> str:
     return words("match.missing", what=printable(missing.what), why=words(f"match.why.{missing.why}"))
+
+
+def about(known: KnownError, verdict: Verdict, ticket: str, words: Words) -> Iterator[str]:
+    """A match as a technician needs it: why, cause, what helps now and for good, and the commands."""
+    for line in why(verdict, words):
+        yield f"  {line}"
+    yield f"  {words('match.cause', text=in_language(known.cause, words))}"
+    if known.workaround is not None:
+        yield f"  {words('match.workaround', text=in_language(known.workaround, words))}"
+    if known.permanent_fix is not None:
+        yield f"  {words('match.permanent', text=in_language(known.permanent_fix, words))}"
+    if known.article is not None:
+        yield f"  {words('match.article', article=printable(known.article))}"
+    for line in fix_lines(known, verdict, ticket, words):
+        yield f"  {line}"
+
+
+def found(judged: Iterable[tuple[KnownError, Verdict]], ticket: str, words: Words) -> list[str]:
+    """What a diagnosis shows of the known errors: each match, and how many could not be told."""
+    lines: list[str] = []
+    counts = dict.fromkeys(Outcome, 0)
+    for known, verdict in judged:
+        counts[verdict.outcome] += 1
+        if verdict.outcome is Outcome.MATCH:
+            lines.append(f"  {known.id} {known.version}: {in_language(known.title, words)}")
+            lines += [f"  {line}" for line in about(known, verdict, ticket, words)]
+    if not any(counts.values()):
+        return []
+    said = words("match.unsaid", count=counts[Outcome.NO_MATCH], unknown=counts[Outcome.UNKNOWN])
+    return [words("match.title"), *lines, f"  {said}"]
 
 
 def fix_lines(known: KnownError, verdict: Verdict, ticket: str, words: Words) -> Iterator[str]:
