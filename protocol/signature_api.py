@@ -10,7 +10,7 @@ from protocol.ids import ArtifactId, TicketId
 from protocol.known_errors import KnownErrorId
 from protocol.scopes import Clearance
 from protocol.signature_model import MAX_EVIDENCE, MAX_MISSING, MAX_SETS, Binding, Evidence, Missing, Outcome
-from protocol.wire import Moment, Name, Wire
+from protocol.wire import Count, Moment, Name, Wire
 
 MAX_POSTED = 2_000
 Version = Annotated[int, Meta(ge=1, le=999_999)]
@@ -40,6 +40,31 @@ class MatchView(Wire, frozen=True):
 
 class Matches(Wire, frozen=True):
     rows: tuple[MatchView, ...]
+
+
+class SignatureView(Wire, frozen=True):
+    """A version of a known error: how its signature did on the bundles of customers that the caller sees."""
+
+    known_error: KnownErrorId
+    version: Version
+    published: bool
+    """It is what is published now; else a version before, or a retired known error."""
+    in_review: Moment | None = None
+    evaluated: Count = 0
+    matched: Count = 0
+    unknown: Count = 0
+    tickets: Count = 0
+    """On which it matched."""
+    confirmed: Count = 0
+    wrong: Count = 0
+
+
+class Signatures(Wire, frozen=True):
+    rows: tuple[SignatureView, ...]
+    compared: Count
+    """Tickets whose bundles were compared."""
+    matched: Count
+    """Those of them on which some signature matched."""
 
 
 class MatchJudged(Wire, frozen=True):

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Row, select
 
 from broker import artifact_rows
+from broker.agents import visible
 from broker.calls import Call, Caller
 from broker.context import Broker
 from broker.guests import clearance_at, is_invited, require_readable, require_ticket_visible
 from broker.knowledge.matching import SignatureMatch, results
 from broker.knowledge.recording import Said, judge, record
+from broker.knowledge.signature_stats import SignatureStat, coverage, stats
 from broker.policy import Act, may_act
 from broker.store.engine import Tx
-from broker.store.signature_tables import signature_results
+from broker.store.signature_tables import signature_results, signature_reviews
 from broker.tickets import rows as ticket_rows
 from protocol.errors import Code, RelevoError
 from protocol.knowledge import Reader, Visibility, rank, reader_of
+from protocol.known_errors import KnownError
 from protocol.organisation import Organisation
 from protocol.scopes import Clearance
-from protocol.signature_api import Matches, MatchesPosted, MatchJudged, MatchView
+from protocol.signature_api import (
+    Matches,
+    MatchesPosted,
+    MatchJudged,
+    MatchView,
+    Signatures,
+    SignatureView,
+)
 from protocol.signature_model import Outcome, Verdict
 
 
@@ -99,6 +111,61 @@ async def post_matches(broker: Broker, call: Call) -> Matches:
         return Matches(rows=tuple(one.view for one in found))
 
     return await broker.store.write(unit)
+
+
+async def list_signatures(broker: Broker, call: Call) -> Signatures:
+    """``GET /v1/signatures``: published and past versions with their figures.
+
+    Only bundles of customers that the caller sees are counted, and only known errors of their tier named.
+    """
+    who, org = call.who, broker.organisation.require()
+    tier = rank(reader_of(who.person).general)
+    published = {known.id: known for known in org.known_errors}
+    listed = visible(who, signature_results.c.customer)
+
+    def query(conn: Connection) -> Signatures:
+        figures = {(one.known_error, one.version): one for one in stats(conn, listed)}
+        reviews = conn.execute(select(signature_reviews)).all()
+        since = {(row.known_error, row.version): row.since for row in reviews}
+        versions = sorted({*figures, *((known.id, known.version) for known in org.known_errors)})
+        covered = coverage(conn, listed)
+        return Signatures(
+            rows=tuple(
+                _signature(id_, version, published.get(id_), figures.get((id_, version)), since)
+                for id_, version in versions
+                if rank(Visibility(published[id_].visibility if id_ in published else "L3")) <= tier
+            ),
+            compared=covered.compared,
+            matched=covered.matched,
+        )
+
+    return await broker.store.read(query)
+
+
+def _signature(
+    id_: str,
+    version: int,
+    known: KnownError | None,
+    figures: SignatureStat | None,
+    since: dict[tuple[str, int], datetime],
+) -> SignatureView:
+    view = SignatureView(
+        known_error=id_,
+        version=version,
+        published=known is not None and known.version == version,
+        in_review=since.get((id_, version)),
+    )
+    if figures is None:
+        return view
+    return msgspec.structs.replace(
+        view,
+        evaluated=figures.evaluated,
+        matched=figures.matched,
+        unknown=figures.unknown,
+        tickets=figures.tickets,
+        confirmed=figures.confirmed,
+        wrong=figures.wrong,
+    )
 
 
 def _open(

@@ -62,9 +62,7 @@ def record(tx: Tx, artifact: Row[Any], said: Iterable[Said], by: Caller | None, 
     return len(matched)
 
 
-def _versions(
-    conn: Connection, wanted: Select[tuple[str, int]], where: ColumnElement[bool]
-) -> set[tuple[str, int]]:
+def _versions(conn: Connection, wanted: Select[Any], where: ColumnElement[bool]) -> set[tuple[str, int]]:
     return {(row[0], row[1]) for row in conn.execute(wanted.where(where))}
 
 

@@ -65,10 +65,11 @@ def statistics(row: Row[Any]) -> Statistics:
     return Statistics(shown=row.shown, opened=row.opened, solved=row.solved, helpful=row.helpful)
 
 
-def view(head: Row[Any], written: Row[Any], *, workshop: bool) -> ArticleView:
+def view(head: Row[Any], written: Row[Any], text: ArticleText, *, workshop: bool) -> ArticleView:
     """The article with one of its texts.
 
     Args:
+        text: of ``written``, as far as the reader may see its links.
         workshop: False for those who only read: they learn nothing of what is not published.
     """
     state = ArticleState(head.state) if workshop else ArticleState.PUBLISHED
@@ -76,7 +77,7 @@ def view(head: Row[Any], written: Row[Any], *, workshop: bool) -> ArticleView:
         article=id_of(head.number),
         state=state,
         version=head.version if workshop else head.live_version,
-        text=text_of(written),
+        text=text,
         text_version=written.version,
         live_version=head.live_version,
         owner=head.owner,

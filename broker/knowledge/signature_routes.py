@@ -9,6 +9,7 @@ from protocol import signature_api as wire
 _MATCHES = "/v1/tickets/{ticket}/matches"
 
 SIGNATURE_ROUTES: tuple[Row, ...] = (
+    Http("GET", "/v1/signatures", matches_api.list_signatures, MEMBER, gives=wire.Signatures),
     Http("GET", _MATCHES, matches_api.list_matches, MEMBER, gives=wire.Matches),
     Http(
         "POST", _MATCHES, matches_api.post_matches, TECHNICIAN, takes=wire.MatchesPosted, gives=wire.Matches

@@ -104,7 +104,6 @@ TABLE: dict[str, tuple[str, str]] = {
     "match.workaround": ("Meanwhile: {text}", "Mientras tanto: {text}"),
     "match.permanent": ("For good: {text}", "Definitivamente: {text}"),
     "match.article": ("More in the article {article}.", "Más en el artículo {article}."),
-    "match.values": ("Found: {values}", "Encontrado: {values}"),
     "match.feedback.confirmed": (
         "{by} confirmed it.",
         "{by} lo confirmó.",
@@ -144,10 +143,22 @@ TABLE: dict[str, tuple[str, str]] = {
         "It was wrong too often: {id} goes back to review and is suggested no longer.",
         "Se equivocó demasiadas veces: {id} vuelve a revisión y deja de proponerse.",
     ),
-    "diagnose.posted": (
-        "What the known errors say is on the ticket.",
-        "Lo que dicen los errores conocidos está en el tique.",
+    "kb.signatures": (
+        "How good the signatures of known errors are.",
+        "Qué tan buenas son las firmas de los errores conocidos.",
     ),
+    "kb.signatures.example": ("relevo kb signatures", "relevo kb signatures"),
+    "kb.signatures.titles": (
+        "KNOWN ERROR|VERSION|STATE|COMPARED|TICKETS|CANNOT BE TOLD|RIGHT (JUDGED)",
+        "ERROR CONOCIDO|VERSIÓN|ESTADO|COMPARADOS|TIQUES|NO SE SABE|CORRECTOS (JUZGADOS)",
+    ),
+    "kb.signatures.coverage": (
+        "A known error was recognised on {matched} of {compared} tickets with a diagnosis.",
+        "Se reconoció un error conocido en {matched} de {compared} tiques con diagnóstico.",
+    ),
+    "kb.signature.published": ("published", "publicada"),
+    "kb.signature.past": ("past", "anterior"),
+    "kb.signature.in_review": ("in review", "en revisión"),
     "diagnose.not-matched": (
         "The known errors could not be compared: {why}",
         "No se pudieron comparar los errores conocidos: {why}",

@@ -110,6 +110,13 @@ def _report() -> click.Command:
     return _with(table.TABLE, report)
 
 
+def _kb() -> click.Command:
+    from protocol.wording import known_errors as table
+    from technician.cli.kb import kb
+
+    return _with(table.TABLE, kb)
+
+
 def _ssh_config() -> click.Command:
     from protocol.wording import session as table
     from technician.cli.session import ssh_config
@@ -127,6 +134,7 @@ COMMANDS: dict[str, Callable[[], click.Command]] = {
     "fix": _fix,
     "artifact": _artifact,
     "agent": _agent,
+    "kb": _kb,
     "audit": _audit,
     "report": _report,
     "ssh-config": _ssh_config,

@@ -16,6 +16,7 @@ from protocol.errors import Code, RelevoError
 from technician.assist import HeldSession, exchange, find_session
 from technician.bundles import Receiving, printable_json, verified
 from technician.cli.common import Progress, progress, technician_options
+from technician.recognising import Recognising
 
 _SILENCE_S = 120.0
 
@@ -39,17 +40,20 @@ def diagnose(ticket: str, only: str | None, everything: bool, home: Path, as_jso
     if only is not None and not names:
         raise RelevoError(Code.USAGE, "--only")
     held = find_session(home, ticket)
-    with progress() as line:
+    with progress() as line, Recognising(home) as recognising:
 
         def bundle_came(received: Received) -> None:
             """Shown as soon as it holds, while the machine still stores it on the ticket."""
+            recognising.judge(received.bundle)
             if not as_json:
                 from technician.reports.diagnosis import show
 
                 line.clear()
-                show(received.bundle, words(), everything=everything or bool(names))
+                lines = recognising.lines(held.record.ticket)
+                show(received.bundle, words(), everything=everything or bool(names), known_errors=lines)
 
         received = receive(held, assist.Diagnose(only=names), line, bundle_came, reports=not as_json)
+    recognising.tell(received.bundle, held.record.ticket, received.artifacts)
     if as_json:
         sys.stdout.buffer.write(printable_json(received.content) + b"\n")
         sys.stdout.buffer.flush()

@@ -1,0 +1,89 @@
+"""Known errors beside a running diagnosis: fetched while the machine collects, judged when it answered.
+
+A diagnosis never fails over them: what went wrong is said, and the report goes on without.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from protocol.diagnosis import Bundle
+from protocol.drivers.terminal import note, printable, words
+from protocol.errors import Code, RelevoError
+from protocol.scopes import Clearance
+
+if TYPE_CHECKING:
+    from technician.matching import Catalogue, Judged  # imports tuf, by way of the repository
+
+_WAIT_S = 15.0
+"""The most that a report waits for the known errors, once it is there itself."""
+
+
+class Recognising:
+    """Use as a context: entering begins to fetch, leaving lets go of what nobody waits for any more."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="known-errors")
+        self._fetched: Future[Catalogue] | None = None
+        self._judged: tuple[Judged, ...] = ()
+
+    def __enter__(self) -> Recognising:
+        self._fetched = self._pool.submit(_fetch, self._home)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def judge(self, bundle: Bundle) -> None:
+        """Compare a bundle whose seal held; versions under review are left out."""
+        from technician.matching import judge
+
+        if self._fetched is None:
+            return
+        try:
+            catalogue = self._fetched.result(_WAIT_S)
+        except RelevoError as error:
+            note(words()("diagnose.not-matched", why=_said(error)))
+            return
+        except NotYet:
+            note(words()("diagnose.not-matched", why=_said(RelevoError(Code.TIMEOUT))))
+            return
+        known = [one for one in catalogue.known if catalogue.suggested(one)]
+        self._judged = judge(bundle, known, datetime.now(UTC))
+
+    def lines(self, ticket: str) -> list[str]:
+        """What the report says of them."""
+        from technician.reports.matches import found
+
+        return found(self._judged, ticket, words())
+
+    def tell(self, bundle: Bundle, ticket: str, artifacts: list[str]) -> None:
+        """Post the verdicts of a bundle that is sealed from the broker; its own it judges itself."""
+        from technician.login import client
+        from technician.matching import post
+
+        if not self._judged or bundle.manifest.clearance is Clearance.R1 or not artifacts:
+            return
+        try:
+            # The machine stores R1 first and the technician's own clearance last.
+            post(client(self._home), ticket, artifacts[-1], self._judged)
+        except RelevoError as error:
+            note(words()("diagnose.not-matched", why=_said(error)))
+
+
+def _said(error: RelevoError) -> str:
+    return words()(error.code.value, detail=printable(error.detail))
+
+
+def _fetch(home: Path) -> Catalogue:
+    from technician.matching import catalogue
+
+    return catalogue(home)
