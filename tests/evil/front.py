@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 import urllib3
 import uvicorn
+import uvloop
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -169,7 +170,7 @@ class Front:
             ssl_context_factory=lambda _config, _default: self._context, timeout_graceful_shutdown=1,
         )  # fmt: skip
         self._server = uvicorn.Server(config)
-        with asyncio.Runner() as runner:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(self._serve(self._server))
 
     async def _serve(self, server: uvicorn.Server) -> None:

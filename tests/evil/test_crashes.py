@@ -208,6 +208,8 @@ def test_stop_works_within_a_second_whatever_has_failed(
     assert machine.running is not None
     assert world.broker is not None
     agent = machine.running.process.pid
+    # An agent that hangs inside a transaction keeps the journal's lock, and then stop cannot write down why.
+    wait_until("the journal to rest", lambda: machine("status", "--json").json()["journal_waiting"] == 0)
     if when in ("broker gone", "both"):
         world.broker.kill()
     if when in ("agent hung", "both", "worker hung too"):
