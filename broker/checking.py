@@ -15,6 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from broker import setup, tls
 from broker.config import Config
 from broker.keys import Identity, load_identity
+from broker.outgoing.queue import figures as queue_figures
+from broker.outgoing.settings import SettingsFiles
 from broker.publishing import ROOT, SNAPSHOT
 from broker.repository import Repository
 from broker.store import schema
@@ -47,6 +49,7 @@ def check(config: Config, now: datetime) -> list[Finding]:
         ("store", _store),
         ("log", _log),
         ("repository", _repository),
+        ("outgoing", _outgoing),
         ("clock", _clock),
         ("disk", _disk),
     )
@@ -89,6 +92,7 @@ def _files(config: Config, now: datetime) -> str:
 def _private(config: Config) -> Iterator[Path]:
     yield config.data
     yield from sorted(config.keys.glob("*"))
+    yield from sorted((config.data / "outgoing").glob("*.json"))
     for path in (config.certificate_key, config.pairing, config.settings_file, config.data / "broker.db"):
         if path.exists():
             yield path
@@ -132,6 +136,14 @@ def _repository(config: Config, now: datetime) -> str:
         raise RelevoError(Code.DOCUMENT_EXPIRED, f"the root expired {ends:%Y-%m-%d}")
     roster = current.accepted.organisation.roster
     return f"{roster.org}, targets {current.targets_version}, {len(roster.technicians)} people"
+
+
+def _outgoing(config: Config, now: datetime) -> str:
+    """Mail and webhooks; what was given up is for the administrator to look at, not a fault of the broker."""
+    settings = SettingsFiles(config.data).read()
+    waits = _query(config, queue_figures)
+    mail = f"mail through {settings.mail.host}" if settings.mail else "no mail"
+    return f"{mail}, {len(settings.webhooks)} webhooks, {waits.queued} wait, {waits.failed} failed"
 
 
 def _clock(config: Config, now: datetime) -> str:

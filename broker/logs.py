@@ -36,5 +36,5 @@ def configure(level: int = logging.INFO, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for chatty in ("uvicorn", "alembic", "tuf", "asyncio"):
+    for chatty in ("uvicorn", "alembic", "tuf", "asyncio", "httpx2", "httpcore2"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))

@@ -49,6 +49,8 @@ class Keeper:
         self._keep_lanes()
         if changed or asked or made:
             for lane, _ in self._lanes.values():
+                if changed or asked:
+                    lane.circuit.worked()  # the administrator did something about it
                 lane.wake.set()
         if self._round % COUNT_EVERY == 0 or made:
             await self.figures.refresh()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import random
 import ssl
 import time
@@ -43,6 +42,7 @@ class Lane(ABC):
         self.target = target
         self.circuit = Circuit()
         self.wake = asyncio.Event()
+        self._untried: dict[int, Delivery] = {}
         self._context: tuple[str | None, ssl.SSLContext] | None = None
 
     async def run(self) -> None:
@@ -80,7 +80,15 @@ class Lane(ABC):
         found = await self._broker.store.read(lambda conn: queue.due(conn, self.target, now, allowed))
         if not found:
             return False
-        await self.deliver(found)
+        chance = random.random()  # noqa: S311 - jitter
+        claimed = await self._broker.store.write(lambda tx: queue.claim(tx.conn, found, now, chance))
+        self._untried = {one.id: one for one in found}
+        try:
+            await self.deliver(claimed)
+        finally:
+            left = list(self._untried.values())
+            if left:
+                await self._broker.store.write(lambda tx: queue.release(tx.conn, left))
         return self.circuit.faults == 0
 
     async def context(self, ca: str | None) -> ssl.SSLContext:
@@ -92,6 +100,10 @@ class Lane(ABC):
     @abstractmethod
     async def deliver(self, found: Sequence[Delivery]) -> None:
         """Send each and ``settle`` each that was tried. Stops early when the target does not answer."""
+
+    def trying(self, one: Delivery) -> None:
+        """From here on it may have arrived: it is not released any more."""
+        self._untried.pop(one.id, None)
 
     async def settle(self, one: Delivery, outcome: Outcome) -> None:
         """Mark how an attempt ended, and learn from it about the target."""
@@ -107,7 +119,7 @@ class Lane(ABC):
 
     def _mark(self, tx: Tx, one: Delivery, outcome: Outcome) -> str:
         now = self._broker.clock()
-        state = queue.mark(tx.conn, one, outcome, now, random.random())  # noqa: S311 - jitter
+        state = queue.mark(tx.conn, one, outcome, now)
         if state == queue.FAILED:
             tx.audit(
                 AuditRecord(
@@ -129,17 +141,15 @@ class MailLane(Lane):
         settings, org = self._book.current.mail, self._broker.organisation.require()
         if settings is None:
             return
-        now = self._broker.clock()
 
         def query(conn: Connection) -> list[reading.Mail | None]:
-            return [
-                reading.mail_of(conn, org, one, _thread(org.roster.org, one.ticket), now) for one in found
-            ]
+            return [reading.mail_of(conn, org, one) for one in found]
 
         written = await self._broker.store.read(query)
         async with Mailer(settings, await self.context(settings.ca)) as mailer:
             for one, mail in zip(found, written, strict=True):
                 outcome = NOBODY
+                self.trying(one)
                 if mail is not None:
                     message = mails.compose(mail.letter, mail.envelope, settings)
                     outcome = await mailer.send(message, mail.envelope.to)
@@ -174,6 +184,7 @@ class WebhookLane(Lane):
         self, client: webhooks.Client, webhook: Webhook, one: Delivery, body: bytes | None
     ) -> None:
         outcome = NOBODY
+        self.trying(one)
         if body is not None:
             at = self._broker.clock()
             outcome = await webhooks.post(client, webhook, f"msg_{one.message}", body, at)
@@ -191,8 +202,3 @@ class WebhookLane(Lane):
 def make_lane(broker: Broker, book: Book, figures: Figures, target: str) -> Lane:
     kind = MailLane if target == MAIL else WebhookLane
     return kind(broker, book, figures, target)
-
-
-def _thread(org: str, ticket: str) -> str:
-    """What every mail of a ticket refers to."""
-    return "thread." + hashlib.sha256(f"{org}\n{ticket}".encode()).hexdigest()[:32]

@@ -94,8 +94,8 @@ def parts(letter: Letter, language: Language) -> list[Part]:
     words = Words(language, TABLE)
     values = _values(letter, words)
     found = [Part(words(f"mail.{_key(letter)}.text", **values))]
-    if letter.said:
-        found.append(Part(paragraphs(letter.said), quoted=True))
+    if said := paragraphs(letter.said):
+        found.append(Part(said, quoted=True))
     if letter.template in _FOR_REQUESTER:
         found.append(Part(words(f"mail.{letter.template.value}.do", **values)))
         if letter.asks_rating:

@@ -19,6 +19,9 @@ MAIL = "mail"
 KEEP = timedelta(days=30)
 """How long it is remembered what was sent, and a requester's address after the end of the ticket."""
 CLEAN_AT_ONCE = 500
+MAX_AN_HOUR = 30
+"""Mails about one ticket to one receiver: a machine that answers itself in a loop fills nobody's mailbox."""
+_HOUR = timedelta(hours=1)
 QUEUED, SENT, FAILED, DROPPED = "queued", "sent", "failed", "dropped"
 _ENDED = {End.SENT: SENT, End.REFUSED: FAILED, End.DROPPED: DROPPED}
 _MAX_ERROR = 200
@@ -71,6 +74,7 @@ def add(conn: Connection, org: str, wanted: Iterable[Wanted], now: datetime) -> 
         )
         if conn.execute(select(deliveries.c.id).where(key)).first() is not None:
             continue
+        flooded = one.target == MAIL and _recent(conn, one, now) >= MAX_AN_HOUR
         conn.execute(
             insert(deliveries).values(
                 ticket=number_of(one.ticket),
@@ -79,14 +83,27 @@ def add(conn: Connection, org: str, wanted: Iterable[Wanted], now: datetime) -> 
                 kind=one.kind,
                 receiver=one.receiver,
                 message=_message_of(org, one),
-                state=QUEUED,
+                state=DROPPED if flooded else QUEUED,
+                error="too many in an hour" if flooded else None,
+                ended=now if flooded else None,
                 created=now,
                 hold_until=one.hold_until or now,
                 next_try=now,
             )
         )
-        made += 1
+        made += not flooded
     return made
+
+
+def _recent(conn: Connection, one: Wanted, now: datetime) -> int:
+    c = deliveries.c
+    wanted = select(c.id).where(
+        c.ticket == number_of(one.ticket),
+        c.receiver == one.receiver,
+        c.target == MAIL,
+        c.created > now - _HOUR,
+    )
+    return len(conn.execute(wanted.limit(MAX_AN_HOUR)).all())
 
 
 def _message_of(org: str, one: Wanted) -> str:
@@ -115,20 +132,38 @@ def due(conn: Connection, target: str, now: datetime, limit: int) -> list[Delive
     return _read(conn, wanted)
 
 
-def mark(conn: Connection, one: Delivery, outcome: Outcome, now: datetime, chance: float) -> str:
-    """Store how an attempt ended; the state it has now. What somebody else ended meanwhile stays as it is."""
-    attempts = one.attempts + (outcome.end is not End.DROPPED)
+def claim(conn: Connection, found: Sequence[Delivery], now: datetime, chance: float) -> list[Delivery]:
+    """Write down that these are tried now, before they are: a store that cannot write sends nothing, and what
+    was sent when the power went is sent again after a pause only."""
+    claimed = [
+        one._replace(attempts=one.attempts + 1, next_try=now + next_delay(one.attempts + 1, chance))
+        for one in found
+    ]
+    _put_back(conn, claimed)
+    return claimed
+
+
+def release(conn: Connection, found: Sequence[Delivery]) -> None:
+    """These were not tried after all: ``found`` is as it was before the claim."""
+    _put_back(conn, found)
+
+
+def _put_back(conn: Connection, found: Sequence[Delivery]) -> None:
+    for one in found:
+        conn.execute(
+            update(deliveries)
+            .where(deliveries.c.id == one.id, deliveries.c.state == QUEUED)
+            .values(attempts=one.attempts, next_try=one.next_try)
+        )
+
+
+def mark(conn: Connection, one: Delivery, outcome: Outcome, now: datetime) -> str:
+    """Store how a claimed attempt ended; the state it has now. What ended meanwhile stays as it is."""
     state = _ENDED.get(outcome.end, QUEUED)
-    if state == QUEUED and is_over(one.created, attempts, now):
+    if state == QUEUED and is_over(one.created, one.attempts, now):
         state = FAILED
-    values: dict[str, object] = {
-        "attempts": attempts,
-        "state": state,
-        "error": outcome.why[:_MAX_ERROR] or None,
-    }
-    if state == QUEUED:
-        values["next_try"] = now + next_delay(attempts, chance)
-    else:
+    values: dict[str, object] = {"state": state, "error": outcome.why[:_MAX_ERROR] or None}
+    if state != QUEUED:
         values["ended"] = now
     conn.execute(
         update(deliveries).where(deliveries.c.id == one.id, deliveries.c.state == QUEUED).values(**values)

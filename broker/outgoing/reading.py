@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import hashlib
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select
@@ -113,9 +113,7 @@ class Mail(NamedTuple):
     envelope: Envelope
 
 
-def mail_of(
-    conn: Connection, org: Organisation, delivery: Delivery, thread: str, at: datetime
-) -> Mail | None:
+def mail_of(conn: Connection, org: Organisation, delivery: Delivery) -> Mail | None:
     """What a delivery says and to which address; None where there is nobody to tell any more: the address
     is gone, the person left, or may not see the ticket now."""
     event, ticket = one(conn, delivery.log_index), rows.find(conn, delivery.ticket)
@@ -125,8 +123,16 @@ def mail_of(
     if found is None:
         return None
     address, language = found
-    envelope = Envelope(address, language, delivery.message, thread, at)
+    # Dated when it was put in, or for when it was held back: every attempt is the same mail.
+    envelope = Envelope(
+        address, language, delivery.message, _thread(org.roster.org, ticket.ticket), delivery.hold_until
+    )
     return Mail(_letter(conn, org, delivery, event, ticket), envelope)
+
+
+def _thread(org: str, ticket: str) -> str:
+    """What every mail of a ticket refers to."""
+    return "thread." + hashlib.sha256(f"{org}\n{ticket}".encode()).hexdigest()[:32]
 
 
 def _letter(

@@ -74,7 +74,7 @@ class Audience(enum.Enum):
     REQUESTER = "requester"
     """The address given with the ticket."""
     HOLDER = "holder"
-    """The assignee; while there is none, the queue's own address."""
+    """The assignee; while there is none, the queue's own address, else its members."""
     NEW_ASSIGNEE = "new assignee"
     """The assignee, if that is news to them."""
     QUEUE_ADDRESS = "queue address"
@@ -154,7 +154,7 @@ def _receivers(
             return to_queue if then.assignee is None else []
         case Audience.HOLDER:
             if then.assignee is None:
-                return to_queue
+                return to_queue or _people(org, then, (Receiver.QUEUE,))
             return _people(org, then, (Receiver.ASSIGNEE,)) if then.assignee != event.actor else []
         case Audience.QUEUE:
             by_tier = (Receiver(f"tier-{then.tier}"),)

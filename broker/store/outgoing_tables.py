@@ -35,6 +35,7 @@ deliveries = Table(
     Index("uq_deliveries_once", "log_index", "target", "kind", "receiver", unique=True),
     Index("ix_deliveries_due", "state", "target", "next_try"),
     Index("ix_deliveries_ended", "ended"),
+    Index("ix_deliveries_ticket", "ticket", "receiver", "created"),
 )
 """One row per event and receiver; the unique index makes it one. ``target``: ``mail`` or the webhook's id;
 ``receiver``: ``requester``, ``technician:<id>``, ``queue:<id>`` or empty, never an address. ``message``: what

@@ -48,3 +48,4 @@ def upgrade() -> None:
     )
     op.create_index("ix_deliveries_due", "deliveries", ["state", "target", "next_try"])
     op.create_index("ix_deliveries_ended", "deliveries", ["ended"])
+    op.create_index("ix_deliveries_ticket", "deliveries", ["ticket", "receiver", "created"])
