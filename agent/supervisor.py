@@ -77,7 +77,7 @@ class Worker:
         self._mark.unlink(missing_ok=True)
 
 
-def _desktop() -> dict[str, str]:
+def desktop() -> dict[str, str]:
     """What a worker needs of our environment to see the user's screen and speak to their session."""
     wanted = ("HOME", "DISPLAY", "XAUTHORITY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "TZ")
     environment = {name: os.environ[name] for name in wanted if name in os.environ}
@@ -95,7 +95,7 @@ async def start(folder: Folder, start_message: messages.Start, grant: str) -> Wo
     descriptor = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "ab") as errors:
         process = await processes.spawn(
-            processes.own_program("agent.worker"), stderr=errors, env=_desktop(), limit=MAX_FRAME + 4
+            processes.own_program("agent.worker"), stderr=errors, env=desktop(), limit=MAX_FRAME + 4
         )
     mark = folder.worker(grant)
     try:

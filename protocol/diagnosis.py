@@ -181,7 +181,8 @@ class Manifest(Wire, frozen=True):
 
     schema: Annotated[int, Meta(ge=SCHEMA, le=SCHEMA)]
     run: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$(?!\n)")]
-    ticket: TicketId
+    ticket: TicketId | None
+    """None while the machine's user looks at it alone; what is put on a ticket names it."""
     grant: GrantId
     agent: AgentId
     agent_version: Annotated[str, Meta(max_length=40)]

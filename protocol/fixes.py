@@ -27,6 +27,9 @@ MAX_MANIFEST = 256 << 10
 BUILTINS = frozenset({"service.status", "service.plan", "service.start", "service.stop"})
 """Steps that the agent itself carries out; each reads its parameters by their declared names."""
 SETTING_BUILTINS = frozenset({"service.status"})
+SELF_SERVICE_RISKS = frozenset({Risk.READ_ONLY, Risk.LOW})
+_BOUNDED = frozenset({"enum", "int", "duration"})
+"""Types of parameters of which the manifest lists or bounds every value."""
 
 ToolName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$(?!\n)")]
 FileName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,50}$(?!\n)")]
@@ -119,6 +122,9 @@ class Manifest(Wire, frozen=True, kw_only=True):
     undo_verify: Step | None = None
     """Exit 0: undone. Where it is missing, the restored files are compared with what was saved."""
     approval: Approval = Approval()
+    self_service: bool = False
+    """Users may run it on their own machine without a technician (docs/adr/0015). This mark, in what the
+    organisation signed, is the whole authority for that."""
     payload: Annotated[tuple[PayloadFile, ...], Meta(max_length=MAX_FIX_FILES)] = ()
 
     def file(self, name: str) -> PayloadFile:
@@ -271,6 +277,20 @@ def _require_coherent(manifest: Manifest) -> None:
     )
     files = [file.name for file in manifest.payload]
     _require(len(set(files)) == len(files), "payload", "the same name twice")
+    if manifest.self_service:
+        _require_self_service(manifest)
+
+
+def _require_self_service(manifest: Manifest) -> None:
+    """What users may run by themselves is harmless, seen by them, and as root only what the signer named."""
+    _require(manifest.risk in SELF_SERVICE_RISKS, "self_service", f"not for risk {manifest.risk}")
+    _require(manifest.approval.consent != "none", "self_service", "wants consent ask or notify")
+    _require(manifest.approvers_needed == 0, "self_service", "nobody is there to approve it")
+    _require(manifest.approval.min_tier == 1, "self_service", "is not for fixes that want a higher tier")
+    if manifest.run_as == "root":
+        for spec in manifest.params:
+            bounded = spec.type in _BOUNDED or bool(spec.pattern)
+            _require(bounded, "self_service", f"as root, parameter {spec.name} wants a pattern of its own")
 
 
 def _steps(manifest: Manifest) -> list[tuple[str, Step]]:

@@ -44,7 +44,7 @@ class RunOf:
     """Everything about a run but its results."""
 
     run: str
-    ticket: TicketId
+    ticket: TicketId | None
     grant: GrantId
     agent: AgentId
     os: str

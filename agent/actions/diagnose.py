@@ -48,7 +48,7 @@ async def run(request: assist.Diagnose, session: Session, emit: Emit) -> None:
     """
     names = _wanted(request, session)
     run_id = secrets.token_hex(8)
-    clock = Clock(wall=session.now(), mono_s=round(time.monotonic(), 3), zone=_zone())
+    clock = Clock(wall=session.now(), mono_s=round(time.monotonic(), 3), zone=zone())
     session.record(Action.DIAGNOSE_STARTED, run=run_id, collectors=",".join(names))
     await emit(assist.Progress(step="collectors", done=0, total=len(names)))
 
@@ -61,13 +61,13 @@ async def run(request: assist.Diagnose, session: Session, emit: Emit) -> None:
             )
         )
 
-    results = await session.collectors.collect(names, _settings(session), on_done)
+    results = await session.collectors.collect(names, settings_of(session.data), on_done)
     of = bundle.RunOf(
         run=run_id,
         ticket=session.grant.ticket,
         grant=session.grant.grant,
         agent=session.grant.agent,
-        os=_os_name(),
+        os=os_name(),
         started=clock.wall,
         ended=max(session.now(), clock.wall),
         clock=clock,
@@ -156,15 +156,15 @@ def _seal(made: _Made, session: Session) -> Envelope:
     return seal(document, session.signer)
 
 
-def _settings(session: Session) -> Settings:
+def settings_of(data: Path) -> Settings:
     """Where the broker is, as enrolment settled it; without enrolment the collectors do without."""
     try:
-        membership = Folder(session.data).membership()
+        membership = Folder(data).membership()
     except RelevoError:
-        return Settings(data=str(session.data), version=VERSION)
+        return Settings(data=str(data), version=VERSION)
     address = urllib.parse.urlsplit(membership.url)
     return Settings(
-        data=str(session.data),
+        data=str(data),
         version=VERSION,
         broker_host=address.hostname or "",
         broker_port=address.port or 443,
@@ -173,7 +173,7 @@ def _settings(session: Session) -> Settings:
 
 
 @functools.cache
-def _os_name() -> str:
+def os_name() -> str:
     try:
         name = platform.freedesktop_os_release().get("PRETTY_NAME", "")
     except OSError:
@@ -181,7 +181,7 @@ def _os_name() -> str:
     return f"{name or platform.system()} ({platform.machine()})"[:200]
 
 
-def _zone() -> str:
+def zone() -> str:
     """The IANA name where the machine says it, else the abbreviation."""
     try:
         target = Path("/etc/localtime").resolve(strict=True).parts

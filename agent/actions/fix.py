@@ -26,6 +26,10 @@ _logger = logging.getLogger(__name__)
 _GOOD_APPLY = frozenset({RunState.SUCCEEDED, RunState.NO_OP})
 
 
+SELF_SERVICE = "self-service"
+"""In place of a technician: the machine's user ran it alone."""
+
+
 class FixReport(Wire, frozen=True):
     """What is stored on the ticket about a run; texts are redacted for R1."""
 
@@ -123,25 +127,7 @@ def _credentials(session: Session) -> Credentials:
 async def _store(done: Run, session: Session, emit: Emit) -> None:
     """Put the report on the ticket. The run is in journal and store already: a broker that cannot be reached
     does not change how it ended."""
-    redactor = Redactor(Clearance.R1, session.pseudonym_key)
-    report = FixReport(
-        run=done.id,
-        fix=done.fix,
-        fix_version=done.fix_version,
-        fix_sha256=done.fix_sha256,
-        title_en=done.title_en,
-        title_es=done.title_es,
-        technician=done.technician,
-        risk=done.risk,
-        run_as=done.run_as,
-        state=done.state,
-        started=done.started,
-        changed=done.changed,
-        params=tuple(assist.Parameter(name=p.name, value=redactor.text(p.value)) for p in done.params),
-        plan=redactor.text(done.plan),
-        message=redactor.text(done.message),
-        output=redactor.text(done.output),
-    )
+    report = report_of(done, Redactor(Clearance.R1, session.pseudonym_key))
     name = f"fix-{done.fix}-{done.id[-8:]}.json"
     try:
         artifact = await session.artifacts.store(
@@ -156,3 +142,25 @@ async def _store(done: Run, session: Session, emit: Emit) -> None:
         _logger.warning("report of fix run %s not stored: %s", done.id, error.code)
         return
     await emit(assist.Stored(artifact=artifact, name=name))
+
+
+def report_of(done: Run, redactor: Redactor) -> FixReport:
+    """What the ticket gets of a run; ``redactor`` is for R1."""
+    return FixReport(
+        run=done.id,
+        fix=done.fix,
+        fix_version=done.fix_version,
+        fix_sha256=done.fix_sha256,
+        title_en=done.title_en,
+        title_es=done.title_es,
+        technician=done.technician or SELF_SERVICE,
+        risk=done.risk,
+        run_as=done.run_as,
+        state=done.state,
+        started=done.started,
+        changed=done.changed,
+        params=tuple(assist.Parameter(name=p.name, value=redactor.text(p.value)) for p in done.params),
+        plan=redactor.text(done.plan),
+        message=redactor.text(done.message),
+        output=redactor.text(done.output),
+    )

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 
 from agent.actions.context import Emit, Session
 from agent.fixes.runs import Run
+from agent.journal import Journal
 from agent.redaction.redactor import Redactor
 from protocol.assist import FixOutcome, Parameter
 from protocol.audit import Action
 from protocol.errors import RelevoError
 from protocol.fix_states import RunState
 from protocol.scopes import Clearance
+from protocol.sshkeys import Signer
 from protocol.wire import facts
 from protocol.wording import Language, Words
 from protocol.wording.fix_steps import TABLE
@@ -20,7 +22,7 @@ from protocol.wording.fix_steps import TABLE
 _logger = logging.getLogger(__name__)
 _MAX_TEXT = 20_000
 
-_ACTION_OF: dict[RunState, Action] = {
+ACTION_OF: dict[RunState, Action] = {
     RunState.RUNNING: Action.FIX_STARTED,
     RunState.SUCCEEDED: Action.FIX_DONE,
     RunState.FAILED: Action.FIX_DONE,
@@ -34,7 +36,7 @@ _ACTION_OF: dict[RunState, Action] = {
     RunState.INTERRUPTED: Action.FIX_INTERRUPTED,
 }
 """The other states are steps."""
-_BEFORE_CHANGE = frozenset(
+BEFORE_CHANGE = frozenset(
     {
         RunState.PROPOSED,
         RunState.PRECHECKED,
@@ -44,6 +46,34 @@ _BEFORE_CHANGE = frozenset(
         RunState.RUNNING,
     }
 )
+
+
+def record_step(journal: Journal, signer: Signer, run: Run, params: str) -> None:
+    """The state that a run is about to enter, in the journal.
+
+    Args:
+        params: as everybody may see them.
+
+    Raises:
+        RelevoError: ``cannot-record``.
+    """
+    journal.append(
+        signer,
+        ACTION_OF.get(run.state, Action.FIX_STEP),
+        grant=run.undo_by or run.grant,
+        ticket=run.ticket,
+        facts=facts(
+            fix=run.fix,
+            fix_version=run.fix_version,
+            run=run.id,
+            state=run.state,
+            title_en=run.title_en,
+            title_es=run.title_es,
+            params=params,
+            risk=run.risk,
+            run_as=run.run_as,
+        ),
+    )
 
 
 class SessionObserver:
@@ -63,29 +93,13 @@ class SessionObserver:
             RelevoError: ``cannot-record``; ``session-ended`` before anything was changed.
         """
         # A run that died in another session belongs to that session's record.
-        self._session.journal.append(
-            self._session.signer,
-            _ACTION_OF.get(run.state, Action.FIX_STEP),
-            grant=run.undo_by or run.grant,
-            ticket=run.ticket,
-            facts=facts(
-                fix=run.fix,
-                fix_version=run.fix_version,
-                run=run.id,
-                state=run.state,
-                title_en=run.title_en,
-                title_es=run.title_es,
-                params=self.journal_params(run.params),
-                risk=run.risk,
-                run_as=run.run_as,
-            ),
-        )
+        record_step(self._session.journal, self._session.signer, run, self.journal_params(run.params))
         if run.state is RunState.INTERRUPTED or (run.undo_by or run.grant) != self._session.grant.grant:
             return
         try:
             await self._emit(self.outcome(run))
         except RelevoError as error:
-            if run.state in _BEFORE_CHANGE:
+            if run.state in BEFORE_CHANGE:
                 raise
             _logger.warning("fix run %s goes on unheard: %s", run.id, error.code)
 
@@ -93,7 +107,7 @@ class SessionObserver:
         """Ask the user of this machine, with the plan in full: it is their machine."""
         spanish = self._words.language == "es"
         title = run.title_es if spanish else run.title_en
-        key = "ask.undo" if run.state not in _BEFORE_CHANGE else "ask"
+        key = "ask.undo" if run.state not in BEFORE_CHANGE else "ask"
         question = self._words(key, technician=self._session.technician.name, title=title)
         await self._session.ask_user(question, plan)
 

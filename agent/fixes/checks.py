@@ -52,6 +52,19 @@ class Allowed:
     policy: TierPolicy
     until: datetime
 
+    @property
+    def session(self) -> str:
+        return self.grant.grant
+
+    @property
+    def ticket(self) -> str | None:
+        return self.grant.ticket
+
+    @property
+    def person(self) -> str | None:
+        """Who asks for the fix; None: the machine's own user."""
+        return self.technician.id
+
 
 @dataclass(frozen=True)
 class Challenge:
@@ -116,6 +129,11 @@ def verify_fix(allowed: Allowed, manifest: Manifest, platform: str, local: datet
         raise RelevoError(Code.TIER_TOO_LOW, f"{manifest.id} is of risk {manifest.risk}")
     if allowed.policy.tier < manifest.approval.min_tier:
         raise RelevoError(Code.TIER_TOO_LOW, f"{manifest.id} is for tier {manifest.approval.min_tier}")
+    require_here_and_now(manifest, platform, local)
+
+
+def require_here_and_now(manifest: Manifest, platform: str, local: datetime) -> None:
+    """Raises RelevoError: ``not-applicable`` on another platform or outside the fix's hours."""
     if {"linux": "linux", "darwin": "macos", "win32": "windows"}.get(platform) not in manifest.platforms:
         raise RelevoError(Code.NOT_APPLICABLE, f"{manifest.id} is not for {platform}")
     if manifest.approval.window is not None and not _in_window(manifest.approval.window, local):
@@ -139,7 +157,23 @@ def verify_request(
             ``identity-mismatch`` for another session; ``document-expired``; ``approval-missing``.
     """
     request = open_envelope(envelope, FixRequest, [PublicKey.from_text(allowed.grant.technician_key)])
-    if not request.grant == challenge.grant == allowed.grant.grant:
+    require_as_planned(request, challenge, allowed.session, params_sha256, now)
+    approvers = count_approvers(envelope, allowed, manifest, organisation)
+    # What an approved run did may always be taken back: only doing wants the other person.
+    if request.mode == "apply" and approvers < manifest.approvers_needed:
+        raise RelevoError(Code.APPROVAL_MISSING, f"{approvers} of {manifest.approvers_needed} approvals")
+    return request
+
+
+def require_as_planned(
+    request: FixRequest, challenge: Challenge, session: str, params_sha256: str, now: datetime
+) -> None:
+    """The request repeats every word of the plan that was shown, in the session in which it was.
+
+    Raises:
+        RelevoError: ``replayed``, ``hash-mismatch``, ``identity-mismatch``, ``document-expired``.
+    """
+    if not request.grant == challenge.grant == session:
         raise RelevoError(Code.IDENTITY_MISMATCH, "request or plan belongs to another session")
     if (request.challenge, request.sequence) != (challenge.nonce, challenge.sequence):
         raise RelevoError(Code.REPLAYED, "request answers another challenge")
@@ -152,11 +186,6 @@ def verify_request(
         raise RelevoError(Code.HASH_MISMATCH, "parameters are not those that were planned")
     if request.plan_sha256 != challenge.plan_sha256:
         raise RelevoError(Code.HASH_MISMATCH, "plan is not the one that was shown")
-    approvers = count_approvers(envelope, allowed, manifest, organisation)
-    # What an approved run did may always be taken back: only doing wants the other person.
-    if request.mode == "apply" and approvers < manifest.approvers_needed:
-        raise RelevoError(Code.APPROVAL_MISSING, f"{approvers} of {manifest.approvers_needed} approvals")
-    return request
 
 
 def count_approvers(

@@ -16,9 +16,9 @@ from pathlib import Path
 from agent.fixes import paths
 from agent.fixes.catalogue import Approved, Trusted
 from agent.fixes.challenges import Challenges
-from agent.fixes.checks import Allowed, Challenge, Machine, RunMode
+from agent.fixes.checks import Challenge, Machine, RunMode
 from agent.fixes.engine import Engine, Observer, Order, verdict
-from agent.fixes.gate import Credentials, Gate, RunAs
+from agent.fixes.gate import Admitted, Gate, Papers, RunAs
 from agent.fixes.recovery import Recovery
 from agent.fixes.runs import Run, Runs
 from agent.fixes.sandbox import Sandbox
@@ -71,7 +71,7 @@ class Desk:
 
     # --- requests ------------------------------------------------------------------------------
 
-    async def plan(self, credentials: Credentials, wanted: FixPlan, observer: Observer) -> Planned:
+    async def plan(self, credentials: Papers, wanted: FixPlan, observer: Observer) -> Planned:
         """Look for the fault and say what would change; nothing is changed.
 
         Raises:
@@ -94,11 +94,9 @@ class Desk:
         planned = await self._sandbox.run(approved, approved.manifest.plan, resolved, run=mark, state=None)
         if planned.rc != 0:
             raise RelevoError(Code.NOT_APPLICABLE, (planned.output + planned.errors).strip()[:500])
-        return self._planned(
-            admitted.allowed, approved, params, "apply", "", verdict(checked.rc), planned.output
-        )
+        return self._planned(admitted, approved, params, "apply", "", verdict(checked.rc), planned.output)
 
-    async def plan_undo(self, credentials: Credentials, wanted: FixUndoPlan, observer: Observer) -> Planned:
+    async def plan_undo(self, credentials: Papers, wanted: FixUndoPlan, observer: Observer) -> Planned:
         """Say what undoing this ticket's last run of the fix would do.
 
         Raises:
@@ -106,12 +104,12 @@ class Desk:
         """
         await self.recover(observer)
         admitted = await self._gate.admit(credentials)
-        run = self._undoable(admitted.allowed, wanted.fix)
+        run = self._undoable(admitted, wanted.fix)
         approved = await self._gate.fix_for(admitted, run.fix, run.fix_version)
         text = undo_text(run, approved.manifest, self._words)
-        return self._planned(admitted.allowed, approved, run.params, "undo", run.id, "unknown", text)
+        return self._planned(admitted, approved, run.params, "undo", run.id, "unknown", text)
 
-    async def run(self, credentials: Credentials, wanted: FixRun, observer: Observer) -> Run:
+    async def run(self, credentials: Papers, wanted: FixRun, observer: Observer) -> Run:
         """Apply or undo exactly what was planned and signed.
 
         Raises:
@@ -137,13 +135,13 @@ class Desk:
             order = Order(approved, params, resolved, request, admitted.allowed.until, is_planned)
             if undone is not None:
                 return await self._engine.undo(order, self._undo_run(order, undone.id), observer)
-            return await self._engine.apply(order, self._new_run(admitted.allowed, order), observer)
+            return await self._engine.apply(order, self._new_run(admitted, order), observer)
 
-    async def states(self, credentials: Credentials, observer: Observer) -> tuple[Run, ...]:
+    async def states(self, credentials: Papers, observer: Observer) -> tuple[Run, ...]:
         """The runs of the session's ticket, oldest first."""
         await self.recover(observer)
         admitted = await self._gate.admit(credentials)
-        return self._runs.of_ticket(admitted.allowed.grant.ticket)
+        return self._history(admitted)
 
     async def recover(self, observer: Observer) -> tuple[Run, ...]:
         """See ``agent.fixes.recovery``; does nothing while a live process is running a fix.
@@ -177,7 +175,7 @@ class Desk:
 
     def _planned(
         self,
-        allowed: Allowed,
+        admitted: Admitted,
         approved: Approved,
         params: tuple[Parameter, ...],
         mode: RunMode,
@@ -187,8 +185,8 @@ class Desk:
     ) -> Planned:
         challenge = Challenge(
             nonce=new_nonce(),
-            sequence=self._runs.last_sequence(allowed.grant.grant) + 1,
-            grant=allowed.grant.grant,
+            sequence=self._runs.last_sequence(admitted.allowed.session) + 1,
+            grant=admitted.allowed.session,
             fix=approved.manifest.id,
             fix_version=approved.manifest.version,
             fix_sha256=approved.ref.sha256,
@@ -225,13 +223,13 @@ class Desk:
             subject=challenge.subject,
         )
 
-    def _new_run(self, allowed: Allowed, order: Order) -> Run:
+    def _new_run(self, admitted: Admitted, order: Order) -> Run:
         manifest = order.approved.manifest
         return Run(
             id=f"run-{secrets.token_hex(12)}",
-            grant=allowed.grant.grant,
-            ticket=allowed.grant.ticket,
-            technician=allowed.grant.technician,
+            grant=admitted.allowed.session,
+            ticket=admitted.allowed.ticket,
+            technician=admitted.allowed.person,
             fix=manifest.id,
             fix_version=manifest.version,
             fix_sha256=order.approved.ref.sha256,
@@ -245,11 +243,18 @@ class Desk:
             changed=self._now(),
         )
 
-    def _undoable(self, allowed: Allowed, fix: str) -> Run:
-        run = self._runs.last_undoable(allowed.grant.ticket, fix)
-        if run is None:
+    def _history(self, admitted: Admitted) -> tuple[Run, ...]:
+        """The runs that these papers are about: the ticket's, or those of this run of self-service."""
+        allowed = admitted.allowed
+        if allowed.ticket is None:
+            return self._runs.of_session(allowed.session)
+        return self._runs.of_ticket(allowed.ticket)
+
+    def _undoable(self, admitted: Admitted, fix: str) -> Run:
+        found = [run for run in self._history(admitted) if run.fix == fix and run.state in UNDOABLE]
+        if not found:
             raise RelevoError(Code.NOT_FOUND, f"no run of {fix} that can be undone")
-        return run
+        return found[-1]
 
     def _undo_run(self, order: Order, id_: str) -> Run:
         run = self._runs.get(id_)

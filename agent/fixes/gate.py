@@ -14,6 +14,7 @@ from typing import Literal
 from agent.fixes import catalogue
 from agent.fixes.catalogue import Approved, Trusted
 from agent.fixes.checks import Allowed, Challenge, Machine, verify_fix, verify_request, verify_session
+from agent.fixes.own import OwnAllowed, verify_order, verify_own_fix, verify_own_request
 from protocol.documents import FixRequest
 from protocol.envelope import Envelope
 from protocol.errors import Code, RelevoError
@@ -31,11 +32,22 @@ class Credentials:
 
 
 @dataclass(frozen=True)
+class OwnPapers:
+    """What stands for a session's papers where the user of the machine runs a fix alone."""
+
+    order: Envelope
+    """A ``SelfServiceOrder``."""
+
+
+Papers = Credentials | OwnPapers
+
+
+@dataclass(frozen=True)
 class Admitted:
-    """A session that may ask for fixes now."""
+    """A session, or a run of self-service, that may ask for fixes now."""
 
     organisation: Organisation
-    allowed: Allowed
+    allowed: Allowed | OwnAllowed
 
 
 class Gate:
@@ -49,12 +61,14 @@ class Gate:
         self._machine = machine
         self._now = now
 
-    async def admit(self, credentials: Credentials) -> Admitted:
-        """Raises RelevoError: ``stale-trust``; as ``checks.verify_session``."""
+    async def admit(self, papers: Papers) -> Admitted:
+        """Raises RelevoError: ``stale-trust``; as ``checks.verify_session`` or ``own.verify_order``."""
         organisation = await self._trusted.for_fixes()
-        allowed = verify_session(
-            credentials.grant, credentials.consent, self._machine, organisation, self._now()
-        )
+        if isinstance(papers, OwnPapers):
+            return Admitted(
+                organisation, verify_order(papers.order, self._machine, organisation, self._now())
+            )
+        allowed = verify_session(papers.grant, papers.consent, self._machine, organisation, self._now())
         return Admitted(organisation, allowed)
 
     async def approved(self, fix: str, version: int | None) -> Approved:
@@ -67,10 +81,15 @@ class Gate:
         """The fix, if this person may run it here and now as what it runs as.
 
         Raises:
-            RelevoError: as ``approved`` and ``checks.verify_fix``; ``refused`` for the other kind of fix.
+            RelevoError: as ``approved`` and ``checks.verify_fix``; ``refused`` for the other kind of fix, or
+                one that users may not run themselves where there is no technician.
         """
         approved = await self.approved(fix, version)
-        verify_fix(admitted.allowed, approved.manifest, sys.platform, self._now().astimezone())
+        local = self._now().astimezone()
+        if isinstance(admitted.allowed, OwnAllowed):
+            verify_own_fix(approved.manifest, sys.platform, local)
+        else:
+            verify_fix(admitted.allowed, approved.manifest, sys.platform, local)
         if approved.manifest.run_as != self._run_as:
             raise RelevoError(Code.REFUSED, f"{approved.manifest.id} runs as {approved.manifest.run_as}")
         return approved
@@ -85,7 +104,9 @@ class Gate:
     def request(
         self, envelope: Envelope, admitted: Admitted, challenge: Challenge, approved: Approved, params: str
     ) -> FixRequest:
-        """Raises RelevoError: as ``checks.verify_request``."""
+        """Raises RelevoError: as ``checks.verify_request`` or ``own.verify_own_request``."""
+        if isinstance(admitted.allowed, OwnAllowed):
+            return verify_own_request(envelope, admitted.allowed, challenge, params, self._now())
         return verify_request(
             envelope,
             admitted.allowed,

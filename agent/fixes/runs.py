@@ -18,7 +18,7 @@ from agent.fixes.snapshot import After, Saved
 from protocol.assist import Parameter
 from protocol.documents import FixRequest
 from protocol.errors import Code, RelevoError
-from protocol.fix_states import SETTLED, UNDOABLE, RunState, require_step
+from protocol.fix_states import SETTLED, RunState, require_step
 from protocol.ids import GrantId, TicketId
 from protocol.scopes import Risk
 from protocol.wire import Moment, Name, Sha256, Wire, from_json, to_json
@@ -37,8 +37,9 @@ class Run(Wire, frozen=True):
 
     id: Annotated[str, Meta(pattern=r"^run-[0-9a-f]{24}$(?!\n)")]
     grant: GrantId
-    ticket: TicketId
-    technician: Name
+    ticket: TicketId | None
+    """None until there is one: the machine's user ran it alone."""
+    technician: Name | None
     fix: Name
     fix_version: int
     fix_sha256: Sha256
@@ -131,10 +132,9 @@ class Runs:
         rows = self._db.rows("SELECT record FROM run WHERE ticket = ? ORDER BY started, rowid", (ticket,))
         return tuple(from_json(row[0], Run) for row in rows)
 
-    def last_undoable(self, ticket: str, fix: str) -> Run | None:
-        """The latest run of this fix for this ticket that can still be undone."""
-        found = [run for run in self.of_ticket(ticket) if run.fix == fix and run.state in UNDOABLE]
-        return found[-1] if found else None
+    def of_session(self, session: str) -> tuple[Run, ...]:
+        """The runs without a ticket of one run of self-service, oldest first."""
+        return tuple(run for run in self.of_ticket("") if run.grant == session)
 
     def unsettled(self) -> tuple[Run, ...]:
         """Runs that something should be going on with."""
@@ -149,5 +149,5 @@ def _put(database: sqlite3.Connection, run: Run) -> None:
     database.execute(
         "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state, "
         "record = excluded.record",
-        (run.id, run.ticket, run.fix, run.state, run.started.isoformat(), to_json(run)),
+        (run.id, run.ticket or "", run.fix, run.state, run.started.isoformat(), to_json(run)),
     )

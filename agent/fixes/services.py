@@ -18,7 +18,7 @@ from agent.fixes.catalogue import Trusted
 from agent.fixes.checks import Machine
 from agent.fixes.desk import Desk
 from agent.fixes.engine import Observer
-from agent.fixes.gate import Credentials
+from agent.fixes.gate import Papers
 from agent.fixes.runs import Run
 from agent.folder import Membership
 from agent.helper.client import HelperDesk
@@ -31,15 +31,13 @@ from protocol.wording import LANGUAGE_VARIABLE, Language
 class FixDesk(Protocol):
     """See ``agent.fixes.desk.Desk``."""
 
-    async def plan(self, credentials: Credentials, wanted: FixPlan, observer: Observer) -> Planned: ...
+    async def plan(self, credentials: Papers, wanted: FixPlan, observer: Observer) -> Planned: ...
 
-    async def plan_undo(
-        self, credentials: Credentials, wanted: FixUndoPlan, observer: Observer
-    ) -> Planned: ...
+    async def plan_undo(self, credentials: Papers, wanted: FixUndoPlan, observer: Observer) -> Planned: ...
 
-    async def run(self, credentials: Credentials, wanted: FixRun, observer: Observer) -> Run: ...
+    async def run(self, credentials: Papers, wanted: FixRun, observer: Observer) -> Run: ...
 
-    async def states(self, credentials: Credentials, observer: Observer) -> tuple[Run, ...]: ...
+    async def states(self, credentials: Papers, observer: Observer) -> tuple[Run, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class FixServices:
 
         return self.root if await self.trusted.with_repository(reads) == "root" else self.user
 
-    async def states(self, credentials: Credentials, observer: Observer) -> tuple[Run, ...]:
+    async def states(self, credentials: Papers, observer: Observer) -> tuple[Run, ...]:
         """The ticket's runs of both kinds, oldest first; the helper's only where there is one."""
         runs = await self.user.states(credentials, observer)
         try:

@@ -20,7 +20,7 @@ from agent.fixes.catalogue import Approved, Source, Trusted
 from agent.fixes.challenges import Challenges
 from agent.fixes.checks import Challenge, Machine
 from agent.fixes.engine import Observer
-from agent.fixes.gate import Credentials, Gate
+from agent.fixes.gate import Gate, OwnPapers, Papers
 from agent.fixes.runs import Run
 from agent.folder import Membership
 from agent.helper import messages, pin
@@ -74,26 +74,26 @@ class HelperDesk:
         self._process: asyncio.subprocess.Process | None = None
         self._busy = asyncio.Lock()
 
-    async def plan(self, credentials: Credentials, wanted: FixPlan, observer: Observer) -> Planned:
+    async def plan(self, credentials: Papers, wanted: FixPlan, observer: Observer) -> Planned:
         """See ``Desk.plan``; besides ``not-applicable`` when there is no helper."""
         admitted = await self._gate.admit(credentials)
         approved = await self._gate.fix_for(admitted, wanted.fix, wanted.fix_version)
         params = params_sha256(validate_params(approved.manifest, wanted.params))
         exact = FixPlan(fix=wanted.fix, fix_version=approved.manifest.version, params=wanted.params)
         planned = await self._planned(credentials, approved.ref, messages.DoPlan(wanted=exact), observer)
-        self._remember(admitted.allowed.grant.grant, planned, approved, params, undo=False)
+        self._remember(admitted.allowed.session, planned, approved, params, undo=False)
         return planned
 
-    async def plan_undo(self, credentials: Credentials, wanted: FixUndoPlan, observer: Observer) -> Planned:
+    async def plan_undo(self, credentials: Papers, wanted: FixUndoPlan, observer: Observer) -> Planned:
         """See ``Desk.plan_undo``."""
         admitted = await self._gate.admit(credentials)
         newest = await self._gate.fix_for(admitted, wanted.fix, None)
         planned = await self._planned(credentials, newest.ref, messages.DoUndoPlan(wanted=wanted), observer)
         approved = await self._gate.fix_for(admitted, wanted.fix, planned.fix_version)
-        self._remember(admitted.allowed.grant.grant, planned, approved, planned.params_sha256, undo=True)
+        self._remember(admitted.allowed.session, planned, approved, planned.params_sha256, undo=True)
         return planned
 
-    async def run(self, credentials: Credentials, wanted: FixRun, observer: Observer) -> Run:
+    async def run(self, credentials: Papers, wanted: FixRun, observer: Observer) -> Run:
         """See ``Desk.run``; ``interrupted`` when the helper died in the middle."""
         admitted = await self._gate.admit(credentials)
         challenge = self._challenges.get(unsafe_peek(wanted.request, FixRequest).challenge)
@@ -108,7 +108,7 @@ class HelperDesk:
             raise RelevoError(Code.MALFORMED, "the helper's answer to a run")
         return answer.run
 
-    async def states(self, credentials: Credentials, observer: Observer) -> tuple[Run, ...]:
+    async def states(self, credentials: Papers, observer: Observer) -> tuple[Run, ...]:
         """See ``Desk.states``. No helper is started to say that it never ran anything."""
         if self._line is None and os.geteuid() == 0 and not self._has_history():
             return ()
@@ -133,7 +133,7 @@ class HelperDesk:
     # --- plans ---------------------------------------------------------------------------------
 
     async def _planned(
-        self, credentials: Credentials, ref: FixRef, operation: messages.Operation, observer: Observer
+        self, credentials: Papers, ref: FixRef, operation: messages.Operation, observer: Observer
     ) -> Planned:
         answer = await self._do(credentials, (ref,), operation, observer)
         if not isinstance(answer, messages.IsPlanned):
@@ -164,7 +164,7 @@ class HelperDesk:
 
     async def _do(
         self,
-        credentials: Credentials,
+        credentials: Papers,
         fixes: tuple[FixRef, ...],
         operation: messages.Operation,
         observer: Observer,
@@ -176,7 +176,7 @@ class HelperDesk:
 
         files = await self._trusted.with_repository(handed)
         async with self._busy, self._connected() as line:
-            framing.send(line.writer, messages.Papers(grant=credentials.grant, consent=credentials.consent))
+            framing.send(line.writer, _papers(credentials))
             for file in files:
                 await self._send_file(line, file)
             framing.send(line.writer, operation)
@@ -276,3 +276,9 @@ class HelperDesk:
         if process.stdout is None or process.stdin is None:
             raise RelevoError(Code.INTERNAL, "the helper has no pipes")
         return _Line(process.stdout, process.stdin)
+
+
+def _papers(papers: Papers) -> messages.Papers | messages.OwnPapers:
+    if isinstance(papers, OwnPapers):
+        return messages.OwnPapers(order=papers.order)
+    return messages.Papers(grant=papers.grant, consent=papers.consent)

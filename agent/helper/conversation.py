@@ -8,7 +8,7 @@ from typing import Any
 
 from agent import framing
 from agent.fixes.desk import Desk
-from agent.fixes.gate import Credentials
+from agent.fixes.gate import Credentials, OwnPapers, Papers
 from agent.fixes.runs import Run
 from agent.helper import messages
 from agent.helper.trust import HandedTrust
@@ -48,21 +48,20 @@ class Conversation:
         """Until the other side goes away or speaks nonsense. A run that has begun is finished first."""
         try:
             while (first := await framing.receive(self._reader, messages.ToHelper)) is not None:
-                if not isinstance(first, messages.Papers):
+                if not isinstance(first, messages.Papers | messages.OwnPapers):
                     raise RelevoError(Code.MALFORMED, "an operation starts with its papers")
-                await self._operation(first)
+                await self._operation(_papers(first))
         except RelevoError as error:
             _logger.warning("conversation ended: %s", error)
             self._send(messages.Refused(code=error.code, detail=error.detail[:1_000]))
         finally:
             self._writer.close()
 
-    async def _operation(self, papers: messages.Papers) -> None:
+    async def _operation(self, papers: Papers) -> None:
         files, operation = await self._collect()
-        credentials = Credentials(papers.grant, papers.consent)
         try:
             await self._trust.feed(files)
-            self._send(await self._do(operation, credentials))
+            self._send(await self._do(operation, papers))
         except RelevoError as error:
             self._send(messages.Refused(code=error.code, detail=error.detail[:1_000]))
         await self._writer.drain()
@@ -86,7 +85,7 @@ class Conversation:
             raise RelevoError(Code.MALFORMED, "expected a whole file or an operation")
         return files, message
 
-    async def _do(self, operation: messages.Operation, credentials: Credentials) -> messages.FromHelper:
+    async def _do(self, operation: messages.Operation, credentials: Papers) -> messages.FromHelper:
         match operation:
             case messages.DoPlan():
                 return messages.IsPlanned(planned=await self._desk.plan(credentials, operation.wanted, self))
@@ -137,3 +136,9 @@ class Conversation:
         if message is None:
             raise RelevoError(Code.SESSION_LOST, "the worker went away")
         return message
+
+
+def _papers(message: messages.Papers | messages.OwnPapers) -> Papers:
+    if isinstance(message, messages.OwnPapers):
+        return OwnPapers(message.order)
+    return Credentials(message.grant, message.consent)

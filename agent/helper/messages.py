@@ -1,6 +1,6 @@
 """What worker and root helper say to each other: msgpack in length-prefixed frames, typed and closed.
 
-One operation: ``Papers``, the repository as ``FilePart``s, then one of the ``Do…``; the helper answers with
+One operation: ``Papers`` or ``OwnPapers``, the repository as ``FilePart``s, then one of the ``Do…``; the helper answers with
 any number of ``Entering`` and ``Asking``, each of which waits for its answer, and one final message.
 """
 
@@ -24,6 +24,12 @@ MAX_FILES_BYTES = 256 << 20
 class Papers(Wire, frozen=True, tag="papers"):
     grant: Envelope
     consent: Envelope
+
+
+class OwnPapers(Wire, frozen=True, tag="own-papers"):
+    """Instead of ``Papers`` where the machine's user runs a fix alone; a ``SelfServiceOrder``."""
+
+    order: Envelope
 
 
 class FilePart(Wire, frozen=True, tag="file-part"):
@@ -58,7 +64,7 @@ class Heard(Wire, frozen=True, tag="heard"):
 
 
 Operation = DoPlan | DoUndoPlan | DoRun | DoStates
-ToHelper = Papers | FilePart | DoPlan | DoUndoPlan | DoRun | DoStates | Heard
+ToHelper = Papers | OwnPapers | FilePart | DoPlan | DoUndoPlan | DoRun | DoStates | Heard
 
 
 class Entering(Wire, frozen=True, tag="entering"):

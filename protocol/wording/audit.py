@@ -404,4 +404,16 @@ TABLE: dict[str, tuple[str, str]] = {
         "A fix was interrupted on {who}.",
         "Se interrumpió una reparación en {who}.",
     ),
+    "audit.action.self-service.started": (
+        "The user of {who} began to help themselves.",
+        "El usuario de {who} empezó a ayudarse por su cuenta.",
+    ),
+    "audit.action.self-service.ended": (
+        "The user of {who} finished helping themselves.",
+        "El usuario de {who} terminó de ayudarse por su cuenta.",
+    ),
+    "audit.action.self-service.recorded": (
+        "What became of a self-service run of {who} was recorded.",
+        "Se registró en qué quedó una autoayuda de {who}.",
+    ),
 }

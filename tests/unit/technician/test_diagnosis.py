@@ -12,6 +12,7 @@ import pytest
 from protocol import assist
 from protocol.diagnosis import BUNDLE_MEDIA_TYPE, MAX_BUNDLE, Bundle, Status
 from protocol.documents import BundleSeal
+from protocol.drivers.figures import duration, shown, size
 from protocol.dsse import seal as sign
 from protocol.envelope import Envelope
 from protocol.errors import Code, RelevoError
@@ -22,7 +23,7 @@ from protocol.wire import to_json
 from protocol.wording import Words
 from protocol.wording.diagnosis import TABLE
 from technician.bundles import Receiving, printable_json, verified
-from technician.reports.diagnosis import duration, show, shown, size
+from technician.reports.diagnosis import show
 from tests.unit.protocol.test_findings import bundle as make_bundle
 from tests.unit.protocol.test_findings import file_system, result
 

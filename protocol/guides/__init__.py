@@ -1,0 +1,1 @@
+"""The guides that ship with Relevo, one TOML file each; ``protocol.drivers.guides`` reads them."""
