@@ -13,6 +13,7 @@ _TABLE: tuple[Collector, ...] = (
     Collector("cpu", 1),
     Collector("memory", 1),
     Collector("disks", 1),
+    Collector("caches", 1),
     Collector("disk-io", 1),
     Collector("processes", 1, timeout_s=20),
     Collector("services", 1, timeout_s=30),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent.collectors import (
     accounts,
     activity,
+    caches,
     certificates,
     clock,
     load,
@@ -28,6 +29,7 @@ FUNCTIONS: dict[str, Collect] = {
     "cpu": load.cpu,
     "memory": load.memory,
     "disks": storage.disks,
+    "caches": caches.caches,
     "disk-io": storage.disk_io,
     "processes": activity.processes,
     "services": managed.services_,

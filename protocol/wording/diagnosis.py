@@ -71,6 +71,7 @@ _COLLECTORS: dict[str, tuple[str, str]] = {
     "collector.cpu": ("Processor", "Procesador"),
     "collector.memory": ("Memory", "Memoria"),
     "collector.disks": ("Disks", "Discos"),
+    "collector.caches": ("Cache folders", "Carpetas de caché"),
     "collector.disk-io": ("Disk activity", "Actividad de disco"),
     "collector.processes": ("Processes", "Procesos"),
     "collector.services": ("Services", "Servicios"),

@@ -302,6 +302,13 @@ FACTS: dict[str, tuple[str, str]] = {
     "table.broken": ("Half-installed packages", "Paquetes a medio instalar"),
     "table.upgradable": ("Updates", "Actualizaciones"),
     "table.repeated": ("Messages that repeat", "Mensajes que se repiten"),
+    "fact.cache_count": ("cache folders", "carpetas de caché"),
+    "fact.caches_bytes": ("in caches", "en cachés"),
+    "fact.folder": ("folder", "carpeta"),
+    "fact.cache_bytes": ("size", "tamaño"),
+    "fact.file_count": ("files", "archivos"),
+    "fact.complete": ("counted to the end", "contado hasta el final"),
+    "table.caches": ("Cache folders", "Carpetas de caché"),
     "fact.record_kinds_dropped": (
         "kinds of message of which no record was kept",
         "tipos de mensaje sin ningún registro guardado",

@@ -13,8 +13,8 @@ TABLE: dict[str, tuple[str, str]] = {
         "Probar un error conocido con sus diagnósticos y prepararlo.",
     ),
     "org.known-error.add.example": (
-        "relevo org known-error add fixes/known-errors/stale-lock",
-        "relevo org known-error add fixes/known-errors/stale-lock",
+        "relevo org known-error add known-errors/stale-lock",
+        "relevo org known-error add known-errors/stale-lock",
     ),
     "org.known-error.added": (
         "Known error {id}, version {version}, is staged.",
@@ -49,8 +49,8 @@ TABLE: dict[str, tuple[str, str]] = {
         "Mostrar qué dice la firma de cada diagnóstico de una carpeta, y por qué.",
     ),
     "org.known-error.test.example": (
-        "relevo org known-error test fixes/known-errors/stale-lock",
-        "relevo org known-error test fixes/known-errors/stale-lock",
+        "relevo org known-error test known-errors/stale-lock",
+        "relevo org known-error test known-errors/stale-lock",
     ),
     "org.known-error.passed": ("right", "bien "),
     "org.known-error.failed": ("WRONG", "MAL  "),

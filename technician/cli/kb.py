@@ -22,7 +22,7 @@ from protocol.knowledge import (
     Suggestions,
 )
 from technician.article_files import toml_of
-from technician.cli import kb_writing
+from technician.cli import kb_matches, kb_writing
 from technician.cli.common import show_rows, technician_options
 from technician.cli.ticket_common import path as ticket_path
 from technician.cli.ticket_common import some
@@ -136,9 +136,7 @@ def _show_article(view: ArticleView, language: str | None) -> None:
         "tickets": " ".join(links.tickets),
         "fixes": " ".join(links.fixes),
         "known-errors": " ".join(links.known_errors),
-        "used": w(
-            "kb.used", shown=used.shown, opened=used.opened, solved=used.solved, helpful=used.helpful
-        ),
+        "used": w("kb.used", shown=used.shown, opened=used.opened, solved=used.solved, helpful=used.helpful),
     }
     for name, value in facts.items():
         if value:
@@ -164,9 +162,7 @@ def _show_body(body: Body) -> None:
 @option("--due-review", is_flag=True, help="kb.option.due-review")
 @option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="option.limit")
 @technician_options
-def list_(
-    *, state: str | None, mine: bool, due_review: bool, limit: int, home: Path, as_json: bool
-) -> None:
+def list_(*, state: str | None, mine: bool, due_review: bool, limit: int, home: Path, as_json: bool) -> None:
     w = words()
     wanted = {
         "state": state,
@@ -245,6 +241,10 @@ COMMANDS: tuple[Command, ...] = (
     kb_writing.review,
     kb_writing.publish,
     kb_writing.retire,
+    kb_matches.matches,
+    kb_matches.confirm,
+    kb_matches.wrong,
+    kb_matches.signatures,
 )
 for _command in COMMANDS:
     kb.add_command(_command)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import click
 
-from protocol.drivers.terminal import emit_json, note, option, printable, say, words
+from protocol.drivers.terminal import Command, emit_json, note, option, printable, say, words
 from protocol.known_errors import KnownError, Proposal, proposals
 from protocol.signature_api import Feedback, Matches, MatchJudged, MatchView, Signatures
 from protocol.signature_model import Outcome, Verdict
 from technician.cli.common import show_rows, technician_options
+from technician.cli.ticket_common import path
 from technician.login import client
 
 
-@click.command("matches", help="kb.matches")
+@click.command("matches", cls=Command, help="kb.matches")
 @click.argument("ticket_id", metavar="TICKET")
 @option("--all", "everything", is_flag=True, help="kb.matches.all")
 @technician_options
@@ -23,7 +25,7 @@ def matches(ticket_id: str, everything: bool, home: Path, as_json: bool) -> None
     """What is recognised, why, with what values, and the fix to plan."""
     from technician.matching import catalogue
 
-    rows = client(home).get_json(f"/v1/tickets/{ticket_id}/matches", Matches).rows
+    rows = client(home).get_json(path(ticket_id, "/matches"), Matches).rows
     found = [row for row in rows if everything or row.verdict is Outcome.MATCH]
     published = catalogue(home)
     if as_json:
@@ -74,7 +76,7 @@ def _lines(row: MatchView, known: KnownError | None) -> Iterator[str]:
         yield f"  {w(f'match.feedback.{row.feedback}', by=printable(row.feedback_by or ''))}"
 
 
-@click.command("confirm", help="kb.confirm")
+@click.command("confirm", cls=Command, help="kb.confirm")
 @click.argument("ticket_id", metavar="TICKET")
 @click.argument("known_error", metavar="KNOWN_ERROR")
 @technician_options
@@ -83,7 +85,7 @@ def confirm(ticket_id: str, known_error: str, home: Path, as_json: bool) -> None
     _judge(home, ticket_id, known_error, "confirmed", "kb.confirmed", as_json=as_json)
 
 
-@click.command("wrong", help="kb.wrong")
+@click.command("wrong", cls=Command, help="kb.wrong")
 @click.argument("ticket_id", metavar="TICKET")
 @click.argument("known_error", metavar="KNOWN_ERROR")
 @technician_options
@@ -93,8 +95,8 @@ def wrong(ticket_id: str, known_error: str, home: Path, as_json: bool) -> None:
 
 
 def _judge(home: Path, ticket: str, known: str, feedback: Feedback, done: str, *, as_json: bool) -> None:
-    path = f"/v1/tickets/{ticket}/matches/{known}"
-    row = client(home).post_json(path, MatchJudged(feedback=feedback), MatchView)
+    where = path(ticket, f"/matches/{quote(known, safe='')}")
+    row = client(home).post_json(where, MatchJudged(feedback=feedback), MatchView)
     if as_json:
         emit_json(row)
         return
@@ -103,7 +105,7 @@ def _judge(home: Path, ticket: str, known: str, feedback: Feedback, done: str, *
         note(words()("kb.now_in_review", id=row.known_error))
 
 
-@click.command("signatures", help="kb.signatures")
+@click.command("signatures", cls=Command, help="kb.signatures")
 @technician_options
 def signatures(home: Path, as_json: bool) -> None:
     """How good the signatures are."""

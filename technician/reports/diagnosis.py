@@ -30,6 +30,7 @@ _BRIEF: dict[str, tuple[str, ...]] = {
     "cpu": ("logical_count", "used_percent", "load_5m"),
     "memory": ("total_bytes", "available_bytes", "swap_used_bytes"),
     "disks": ("file_system_count", "fullest_percent"),
+    "caches": ("cache_count", "caches_bytes"),
     "disk-io": ("drive_count", "pressure_full_60s_percent"),
     "processes": ("process_count", "zombie_count"),
     "services": ("service_count", "running_count", "failed_count"),
