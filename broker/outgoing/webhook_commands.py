@@ -114,14 +114,14 @@ def webhook_remove(webhook_id: str, data: Path, as_json: bool) -> None:
 @data_options
 def webhook_test(webhook_id: str, data: Path, as_json: bool) -> None:
     """One signed call now."""
-    from broker.outgoing.webhooks import client_context, make_client, post, test_call
+    from broker.outgoing.webhooks import client_context, make_client, post, trial_call
 
     found = _webhook(data, webhook_id)
     now, message = datetime.now(UTC), f"msg_test_{new_nonce()[:32]}"
 
     async def send() -> None:
         async with make_client(client_context(found.ca)) as client:
-            require_sent(await post(client, found, message, to_json(test_call(now)), now))
+            require_sent(await post(client, found, message, to_json(trial_call(now)), now))
 
     asyncio.run(send())
     if as_json:

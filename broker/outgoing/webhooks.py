@@ -60,7 +60,7 @@ def call_of(
     return WebhookCall(type=WEBHOOK_KINDS[event.kind], timestamp=event.at, data=data)
 
 
-def test_call(now: datetime) -> WebhookCall:
+def trial_call(now: datetime) -> WebhookCall:
     return WebhookCall(type=TEST_EVENT, timestamp=now)
 
 
