@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
 from broker.agents import visible
+from broker.artifact_files import ArtifactFiles
 from broker.calls import Call, Caller
 from broker.context import Broker
+from broker.guests import clearance_at
 from broker.reports.figures import Period
 from broker.reports.loading import Budget, Wanted
 from broker.reports.making import Sources, make
 from broker.store.ticket_tables import tickets
 from protocol.calendars import to_us
 from protocol.errors import Code, RelevoError
-from protocol.organisation import Organisation
+from protocol.knowledge import Visibility, reader_of
+from protocol.organisation import Organisation, covers_clearance
 from protocol.reports import MAX_DAYS, Report, ReportName
+from protocol.scopes import Clearance
 from protocol.times import parse_rfc3339
 
 DEFAULT_PERIOD = timedelta(days=30)
@@ -37,6 +43,7 @@ async def show_report(broker: Broker, call: Call) -> Report:
     wanted = Wanted(
         period=_period(call, now),
         visible=lambda customer: visible(who, customer),
+        readable=_readable(org, who),
         customer=call.query("customer"),
         tier=_number(call, "tier", 3),
         priority=_number(call, "priority", 5),
@@ -46,11 +53,12 @@ async def show_report(broker: Broker, call: Call) -> Report:
         raise RelevoError(Code.USAGE, f"the report {name} knows neither tier nor priority")
     call.about.customer = wanted.customer
     promises = broker.promises.of(org.desk)
+    files = ArtifactFiles(broker.config.artifacts)
 
     def query(conn: Connection) -> Report:
         if wanted.customer is not None:
             _require_customer(conn, org, who, wanted.customer)
-        return make(name, Sources(conn, wanted, promises, Budget()))
+        return make(name, Sources(conn, wanted, promises, Budget(), files))
 
     async with broker.reporting.turn():
         return await broker.store.read(query)
@@ -61,6 +69,20 @@ def _name(call: Call) -> ReportName:
         return ReportName(call.param("name"))
     except ValueError as error:
         raise RelevoError(Code.NOT_FOUND, f"report {call.param('name')[:40]!r}") from error
+
+
+def _readable(org: Organisation, who: Caller) -> Callable[[str, str, str], bool]:
+    """As for matches on a ticket: by the tier at the customer; what is retired counts as L3."""
+    needed = {known.id: Visibility(known.visibility) for known in org.known_errors}
+    reader = reader_of(who.person)
+
+    @functools.cache
+    def readable(known_error: str, customer: str, clearance: str) -> bool:
+        held = clearance_at(org, who.person, customer)
+        visibility = needed.get(known_error, Visibility.L3)
+        return reader.may_read(visibility, customer) and covers_clearance(held, Clearance(clearance))
+
+    return readable
 
 
 def _require_customer(conn: Connection, org: Organisation, who: Caller, customer: str) -> None:

@@ -61,6 +61,8 @@ class Wanted:
 
     period: Period
     visible: Callable[[ColumnElement[Any]], ColumnElement[bool]]
+    readable: Callable[[str, str, str], bool]
+    """Of a known error, a customer and a bundle's clearance: may the caller read of that result?"""
     customer: str | None = None
     tier: int | None = None
     priority: int | None = None

@@ -23,6 +23,7 @@ from broker.reports.figures import Period
 from broker.reports.loading import Budget, Wanted, blocks, everything
 from broker.reports.recurring import AGAIN_WITHIN, Known
 from broker.reports.run_metrics import MATCH, WRONG, Evaluated, FixHistory, Opened, SelfService, Warned
+from broker.store.signature_tables import signature_results
 from broker.store.tables import audit, checkpoints, metadata
 from broker.store.ticket_tables import tickets
 from broker.store.trend_tables import trend_warnings
@@ -82,21 +83,25 @@ def load_warnings(conn: Connection, wanted: Wanted, budget: Budget) -> list[Warn
 
 
 def load_results(conn: Connection, wanted: Wanted, budget: Budget) -> list[Evaluated]:
-    """Of the period, and all of tickets that something happened to since it began (for coverage)."""
-    r = _table("signature_results")
-    if r is None:
-        return []
-    c = r.c
+    """Of the period, and all of tickets that something happened to since it began (for coverage).
+
+    Only of bundles and known errors that the reader may read of.
+    """
+    c = signature_results.c
     since = from_us(wanted.period.since)
     touched = select(tickets.c.number).where(tickets.c.updated >= since)
     found = select(
-        c.ticket, c.agent, c.customer, c.known_error, c.verdict, type_coerce(c.at, BigInteger), c.feedback
+        c.ticket, c.agent, c.customer, c.known_error, c.verdict, type_coerce(c.at, BigInteger), c.feedback,
+        c.version, c.id, c.artifact, c.clearance,
     ).where(
         or_(c.at >= since, c.ticket.in_(touched)),
         c.at < from_us(wanted.period.until),
         *wanted.of(c.customer),
-    )
-    return [Evaluated(*row) for row in everything(conn, wanted.narrow(found, c.ticket), budget)]
+    )  # fmt: skip
+    rows = everything(conn, wanted.narrow(found, c.ticket), budget)
+    return [
+        Evaluated(*row[:-1]) for row in rows if wanted.readable(row.known_error, row.customer, row.clearance)
+    ]
 
 
 def load_known(conn: Connection, wanted: Wanted, earliest: int, budget: Budget) -> list[Known]:
@@ -104,21 +109,23 @@ def load_known(conn: Connection, wanted: Wanted, earliest: int, budget: Budget) 
 
     The filters by tier, priority and category do not hold here: what came before counts whatever it was.
     """
-    t = tickets.c
+    t, r = tickets.c, signature_results.c
     since = from_us(earliest - AGAIN_WITHIN)
     plain = replace(wanted, tier=None, priority=None, category=None)
     mine = (*plain.of_ticket(), t.created >= since)
     columns = (t.number, t.customer, type_coerce(t.created, BigInteger))
     articles = select(*columns, t.article).where(*mine, t.article.is_not(None))
     found = [Known(*row) for row in everything(conn, articles, budget)]
-    r = _table("signature_results")
-    if r is not None:
-        matched = (
-            select(*columns, r.c.known_error)
-            .join_from(r, tickets, r.c.ticket == t.number)
-            .where(*mine, r.c.verdict == MATCH, or_(r.c.feedback.is_(None), r.c.feedback != WRONG))
-        )
-        found += [Known(*row) for row in everything(conn, matched, budget)]
+    matched = (
+        select(*columns, r.known_error, r.clearance)
+        .join_from(signature_results, tickets, r.ticket == t.number)
+        .where(*mine, r.verdict == MATCH, or_(r.feedback.is_(None), r.feedback != WRONG))
+    )
+    found += [
+        Known(*row[:-1])
+        for row in everything(conn, matched, budget)
+        if wanted.readable(row.known_error, row.customer, row.clearance)
+    ]
     return found
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from broker.artifact_files import ArtifactFiles
 from broker.reports import attainment, ticket_metrics
 from broker.reports.backlog import Only, backlog, over_time
 from broker.reports.figures import Period, label, split
@@ -21,6 +22,7 @@ from broker.reports.loading_runs import (
     load_self_service,
     load_warnings,
 )
+from broker.reports.problem_details import with_details
 from broker.reports.recurring import candidates, problems, recurrence
 from broker.reports.run_metrics import fixes, self_service, signatures, warnings
 from broker.reports.satisfaction import csat
@@ -63,6 +65,7 @@ class Sources:
     wanted: Wanted
     promises: Promises
     budget: Budget
+    files: ArtifactFiles
 
     @property
     def period(self) -> Period:
@@ -115,9 +118,11 @@ def _recurring(sources: Sources) -> Parts:
     conn, wanted, budget = sources.conn, sources.wanted, sources.budget
     earliest = min((case.ticket.created for case in found.cases), default=period.since)
     known = load_known(conn, wanted, earliest, budget)
-    seen = problems(load_results(conn, wanted, budget), period)
+    results = load_results(conn, wanted, budget)
+    seen = problems(results, period)
     figures = [recurrence(found.cases, known, period), candidates(seen)]
-    return Parts(found, figures, problems=seen[:MAX_PROBLEMS])
+    told = with_details(conn, sources.files, seen[:MAX_PROBLEMS], results, period, budget)
+    return Parts(found, figures, problems=told)
 
 
 def _backlog(sources: Sources) -> Parts:

@@ -84,13 +84,13 @@ def problems(results: Sequence[Evaluated], period: Period) -> list[Problem]:
         matches = [one for one in ones if is_match(one)]
         if not matches:
             continue
-        tickets = [(one.at, str(one.ticket)) for one in matches if one.ticket is not None]
+        tickets = [(one.at, str(one.ticket)) for one in matches]
         machines = [(one.at, one.agent) for one in matches]
         tickets_7d, machines_7d = most_in_window(tickets), most_in_window(machines)
         found.append(
             Problem(
                 known_error=known_error,
-                versions=(),
+                versions=tuple(sorted({one.version for one in matches})),
                 tickets=len({ticket for _, ticket in tickets}),
                 machines=len({machine for _, machine in machines}),
                 customers=len({one.customer for one in matches}),

@@ -9,12 +9,13 @@ from typing import NamedTuple
 from broker.reports.figures import Period, count, label, share, split
 from protocol.fix_states import RunState
 from protocol.reports import Dimension, Figure, Metric, Unit
+from protocol.signature_model import Outcome
 
 HOUR_US = 3_600_000_000
 DEFLECTED_AFTER = 72 * HOUR_US
 """So long no ticket must follow a self-service that ended as solved."""
 SOLVED = "solved"
-MATCH, NO_MATCH, UNKNOWN = "match", "no_match", "unknown"
+MATCH, UNKNOWN = Outcome.MATCH.value, Outcome.UNKNOWN.value
 CONFIRMED, WRONG = "confirmed", "wrong"
 _S = RunState
 _APPLIED = frozenset({_S.RUNNING, _S.VERIFYING, _S.SUCCEEDED})
@@ -56,15 +57,18 @@ class FixHistory(NamedTuple):
 
 
 class Evaluated(NamedTuple):
-    """A signature's result on one bundle."""
+    """A signature's result on one bundle (``artifact``) of a ticket."""
 
-    ticket: int | None
+    ticket: int
     agent: str
     customer: str
     known_error: str
     verdict: str
     at: int
     feedback: str | None
+    version: int = 1
+    id: int = 0
+    artifact: str = ""
 
 
 class SelfService(NamedTuple):

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from protocol.api import TicketNew, TicketResolve, TicketText
 from protocol.reports import ReportName
 from protocol.scopes import Role
 from protocol.tickets import CauseCode
-from protocol.times import rfc3339
 from tests.unit.broker.world import World, paired
 
 ALL = [name.value for name in ReportName]
