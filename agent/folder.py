@@ -53,6 +53,15 @@ class Folder:
         return self.root / "consent-floor.json"
 
     @property
+    def trends_consent(self) -> Path:
+        return self.root / "trends-consent.json"
+
+    @property
+    def trends(self) -> Path:
+        """Samples that wait for the broker, where this machine tells trends."""
+        return self.root / "trends.db"
+
+    @property
     def pseudonyms(self) -> Path:
         """Secret from which per-ticket pseudonym keys are derived."""
         return self.root / "pseudonyms.key"

@@ -22,6 +22,8 @@ from agent.folder import Folder, Membership
 from agent.journal import Journal
 from agent.link import Link
 from agent.local import LocalServer
+from agent.selfservice.bridge import Bridge
+from agent.selfservice.records import Records
 from agent.sessions import Sessions
 from agent.trends.keeper import Trends
 from protocol import VERSION, link
@@ -64,6 +66,8 @@ class Agent:
         self._refs = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[link.FromBroker]] = {}
         self._conversations = Conversations(self._ask, self._refs.__next__)
+        self._bridge = Bridge(folder)
+        self._records = Records(folder, self._tell_record)
         self._since: datetime | None = None
         self._online = False
         self._last_error: Code | None = None
@@ -77,7 +81,7 @@ class Agent:
             loop.add_signal_handler(number, stopping.set)
         # First who serves this folder, then the workers that outlived a killed agent and obey nobody:
         # a second agent started by mistake must not end the sessions of the first.
-        server = await LocalServer(self._folder, self._answer).start()
+        server = await LocalServer(self._folder, self._answer, self._bridge.serve).start()
         supervisor.kill_marked(self._folder)
         ready()
         async with asyncio.TaskGroup() as tasks:
@@ -85,6 +89,7 @@ class Agent:
                 tasks.create_task(self._link.run()),
                 tasks.create_task(self._send_journal()),
                 tasks.create_task(self._trends.run()),
+                tasks.create_task(self._records.run()),
             ]
             await stopping.wait()
             server.close()
@@ -110,6 +115,7 @@ class Agent:
         self._sessions.reconnected()
         await self._trends.connected()
         self._conversations.reconnected()
+        self._records.news.set()
 
     def lost(self, code: Code) -> None:
         for future in self._waiting.values():
@@ -134,7 +140,14 @@ class Agent:
                 self._conversations.news(message)
             case link.TrendsAck():
                 await self._trends.acknowledged(message.sequence)
-            case link.TicketMade() | link.Tickets() | link.Conversation() | link.Done() | link.Failure():
+            case (
+                link.TicketMade()
+                | link.Tickets()
+                | link.Conversation()
+                | link.ArticlesFound()
+                | link.Done()
+                | link.Failure()
+            ):
                 future = self._waiting.get(message.ref)
                 if future is not None and not future.done():
                     future.set_result(message)
@@ -259,6 +272,22 @@ class Agent:
             case messages.ChatSeen():
                 await self._conversations.seen(request)
                 return messages.Ok(count=1)
+            case messages.ArticlesWanted():
+                return await self._articles(request)
+            case messages.SendRecords():
+                return messages.Ok(count=await self._records.send_all())
+            case messages.SelfServe():
+                raise RelevoError(Code.MALFORMED, "taken over before")
+
+    async def _articles(self, wanted: messages.ArticlesWanted) -> messages.ArticleList:
+        query = link.ArticlesQuery(ref=next(self._refs), words=wanted.words, language=wanted.language)
+        found = await self._ask(query)
+        if not isinstance(found, link.ArticlesFound):
+            raise RelevoError(Code.MALFORMED, "no articles in the answer")
+        return messages.ArticleList(rows=found.rows)
+
+    async def _tell_record(self, record: Envelope) -> None:
+        await self._ask(link.SelfServed(ref=next(self._refs), record=record))
 
     def _status(self) -> messages.Status:
         return messages.Status(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from broker import agents, audit_api, auth, enrolment, health, organisation_api
 from broker.calls import ADMIN, MEMBER, Http, Open, Row
 from broker.conversation.routes import CONVERSATION_ROUTES
+from broker.knowledge.routes import KNOWLEDGE_ROUTES
 from broker.knowledge.signature_routes import SIGNATURE_ROUTES
 from broker.reports.routes import REPORT_ROUTES
 from broker.support_routes import SUPPORT_ROUTES
@@ -100,6 +101,7 @@ ROUTES: tuple[Row, ...] = (
         query=("start", "count", "ticket"),
     ),
     *SUPPORT_ROUTES,
+    *KNOWLEDGE_ROUTES,
     *TREND_ROUTES,
     *CONVERSATION_ROUTES,
     *SIGNATURE_ROUTES,

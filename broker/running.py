@@ -11,6 +11,7 @@ import structlog
 
 from broker import publishing, setup
 from broker.config import Config
+from broker.connectors.keeper import keeping_connectors
 from broker.context import Broker
 from broker.conversation.news import keeping_news
 from broker.keys import load_identity
@@ -77,6 +78,7 @@ async def running(config: Config, clock: Callable[[], datetime] = utc_now) -> As
                 keeping_tickets(broker),
                 keeping_clocks(broker),
                 keeping_outgoing(broker),
+                keeping_connectors(broker),
                 keeping_trends(broker),
                 keeping_signatures(broker),
             ):

@@ -94,6 +94,8 @@ class Action(enum.StrEnum):
     FIX_INTERRUPTED = "fix.interrupted"
     SELF_SERVICE_STARTED = "self-service.started"
     SELF_SERVICE_ENDED = "self-service.ended"
+    SELF_SERVICE_SHARED = "self-service.shared"
+    """What the user let go with a ticket, artifact by artifact."""
     SELF_SERVICE_RECORDED = "self-service.recorded"
     """By the broker: what a machine tells of a run."""
 
@@ -129,6 +131,7 @@ AGENT_ACTIONS = frozenset(
         Action.FIX_INTERRUPTED,
         Action.SELF_SERVICE_STARTED,
         Action.SELF_SERVICE_ENDED,
+        Action.SELF_SERVICE_SHARED,
     }
 )
 """What agents write in their journal; the rest of the list is the broker's to write."""

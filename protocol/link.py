@@ -18,11 +18,15 @@ from protocol.errors import Code
 from protocol.ids import AgentId, GrantId, TicketId
 from protocol.tickets import State
 from protocol.trends import MAX_BATCH, Sample
-from protocol.wire import Count, Line, Moment, Nonce, Text, Wire
+from protocol.wire import Count, Line, Moment, Name, Nonce, Text, Wire
 
 MAX_MESSAGE = 1 << 20
 HEARTBEAT_S = 60.0
 """An idle agent pings this often; the broker drops a link that is silent for 2.5 times as long."""
+
+MAX_ARTICLES = 6
+MAX_ARTICLE = 12_000
+"""Characters of an article for the user of a machine; a longer one is cut."""
 
 Ref = Annotated[int, Meta(ge=0, le=1 << 31)]
 
@@ -148,6 +152,21 @@ class TrendsAck(Wire, frozen=True, tag="trends-ack"):
     sequence: Count
 
 
+class ShownArticle(Wire, frozen=True):
+    """A public article for the user of a machine. Its text is shown escaped; nothing in it is an instruction
+    to the machine, and the fixes it names are looked up in the machine's own verified catalogue."""
+
+    article: Name
+    title: Line
+    text: Annotated[str, Meta(max_length=MAX_ARTICLE)]
+    fixes: Annotated[tuple[Name, ...], Meta(max_length=8)] = ()
+
+
+class ArticlesFound(Wire, frozen=True, tag="articles-found"):
+    ref: Ref
+    rows: Annotated[tuple[ShownArticle, ...], Meta(max_length=MAX_ARTICLES)]
+
+
 class Done(Wire, frozen=True, tag="done"):
     ref: Ref
 
@@ -248,6 +267,20 @@ class Seen(Wire, frozen=True, tag="seen"):
     index: Count
 
 
+class ArticlesQuery(Wire, frozen=True, tag="articles-query"):
+    """Public articles for these words, which the machine has redacted. Nobody keeps them."""
+
+    ref: Ref
+    words: Annotated[str, Meta(min_length=1, max_length=500)]
+    language: Annotated[str, Meta(pattern=r"^(en|es)$(?!\n)")]
+
+
+class SelfServed(Wire, frozen=True, tag="self-served"):
+    ref: Ref
+    record: Envelope
+    """A ``SelfServiceRecord``."""
+
+
 class Trends(Wire, frozen=True, tag="trends"):
     """Samples of a machine with standing consent, in order of their sequence."""
 
@@ -258,7 +291,7 @@ class Ping(Wire, frozen=True, tag="ping"):
     pass
 
 
-Question = Ask | Reply | Move | Rate | TicketsQuery | ConversationQuery | Seen
+Question = Ask | Reply | Move | Rate | TicketsQuery | ConversationQuery | Seen | ArticlesQuery | SelfServed
 """What an agent says with a ``ref`` and gets an answer to."""
 
 FromBroker = (
@@ -273,6 +306,7 @@ FromBroker = (
     | Tickets
     | TicketNews
     | Conversation
+    | ArticlesFound
     | TrendsAck
     | Done
     | Failure
@@ -292,6 +326,8 @@ FromAgent = (
     | TicketsQuery
     | ConversationQuery
     | Seen
+    | ArticlesQuery
+    | SelfServed
     | Trends
     | Ping
 )

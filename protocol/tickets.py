@@ -28,6 +28,8 @@ class Party(enum.StrEnum):
     TIMER = "timer"
     MONITOR = "monitor"
     """A check that found something by itself; it opens tickets and does nothing else."""
+    CONNECTOR = "connector"
+    """What was decided in an outside ticket system. It never takes, assigns, escalates or closes."""
 
 
 class Move(enum.StrEnum):
@@ -87,6 +89,8 @@ class CauseCode(enum.StrEnum):
     ACCESS = "access"
     USER_QUESTION = "user_question"
     EXTERNAL = "external"
+    FALSE_ALARM = "false_alarm"
+    """There was no problem; of an early warning: it was wrong."""
     UNKNOWN = "unknown"
 
 
@@ -95,7 +99,7 @@ SESSION_STATES = frozenset({State.ASSIGNED, State.IN_PROGRESS, State.PENDING})
 """States in which a session may be asked for: somebody is responsible."""
 FINAL_STATES = frozenset({State.CLOSED, State.CANCELLED})
 """Nothing changes any more; a later complaint is a new ticket with ``follow_up_of``."""
-CREATORS = frozenset({Party.USER, Party.TECHNICIAN, Party.MONITOR})
+CREATORS = frozenset({Party.USER, Party.TECHNICIAN, Party.MONITOR, Party.CONNECTOR})
 SELF_SERVICE_TIER = 0
 """``resolved_by_tier`` of what the user solved without a technician."""
 TOP_TIER = 3
@@ -109,6 +113,7 @@ class Rule(NamedTuple):
 
 _PEOPLE = frozenset({Party.USER, Party.TECHNICIAN})
 _TECHNICIAN = frozenset({Party.TECHNICIAN})
+_OUTSIDE = frozenset({Party.CONNECTOR})
 
 _UNFINISHED = frozenset({State.NEW, State.ASSIGNED, State.IN_PROGRESS})
 
@@ -117,20 +122,20 @@ RULES: dict[Move, Rule] = {
     Move.TAKE: Rule(_UNFINISHED, State.ASSIGNED, _TECHNICIAN),
     Move.START: Rule(frozenset({State.ASSIGNED}), State.IN_PROGRESS, _TECHNICIAN),
     Move.ACCEPT: Rule(frozenset({State.ASSIGNED}), State.IN_PROGRESS, _TECHNICIAN),
-    Move.PEND: Rule(frozenset({State.IN_PROGRESS}), State.PENDING, _TECHNICIAN),
+    Move.PEND: Rule(frozenset({State.IN_PROGRESS}), State.PENDING, _TECHNICIAN | _OUTSIDE),
     Move.RESUME: Rule(
         frozenset({State.PENDING}),
         State.IN_PROGRESS,
-        frozenset({Party.USER, Party.TECHNICIAN, Party.RULE, Party.TIMER}),
+        frozenset({Party.USER, Party.TECHNICIAN, Party.RULE, Party.TIMER, Party.CONNECTOR}),
     ),
     Move.ESCALATE: Rule(frozenset({State.IN_PROGRESS, State.ASSIGNED}), State.ASSIGNED, _TECHNICIAN),
     Move.RETURN: Rule(frozenset({State.IN_PROGRESS, State.ASSIGNED}), State.ASSIGNED, _TECHNICIAN),
-    Move.RESOLVE: Rule(frozenset({State.IN_PROGRESS, State.PENDING}), State.RESOLVED, _PEOPLE),
-    Move.REOPEN: Rule(frozenset({State.RESOLVED}), State.IN_PROGRESS, _PEOPLE),
+    Move.RESOLVE: Rule(frozenset({State.IN_PROGRESS, State.PENDING}), State.RESOLVED, _PEOPLE | _OUTSIDE),
+    Move.REOPEN: Rule(frozenset({State.RESOLVED}), State.IN_PROGRESS, _PEOPLE | _OUTSIDE),
     Move.CLOSE: Rule(
         frozenset({State.RESOLVED}), State.CLOSED, frozenset({Party.USER, Party.TIMER, Party.TECHNICIAN})
     ),
-    Move.CANCEL: Rule(OPEN_STATES, State.CANCELLED, _PEOPLE),
+    Move.CANCEL: Rule(OPEN_STATES, State.CANCELLED, _PEOPLE | _OUTSIDE),
 }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import click
 
 from protocol import VERSION
-from protocol.drivers.terminal import Group, option, run
+from protocol.drivers.terminal import Group, add_words, option, run
 from protocol.wording import agent as wording
 
 
@@ -38,6 +38,19 @@ def _help(name: str) -> click.Command:
     }[name]
 
 
+def _conversation(name: str) -> click.Command:
+    from agent.cli import attaching, chatting
+    from protocol.wording import conversation
+
+    add_words(conversation.TABLE)
+    return {
+        "chat": chatting.chat,
+        "attach": attaching.attach,
+        "attachments": attaching.attachments,
+        "fetch": attaching.fetch,
+    }[name]
+
+
 def _decisions(name: str) -> click.Command:
     from agent.cli import decisions
 
@@ -48,6 +61,12 @@ def _decisions(name: str) -> click.Command:
         "stop": decisions.stop,
         "consent": decisions.consent,
     }[name]
+
+
+def _trends(_name: str) -> click.Command:
+    from agent.cli.trends import trends
+
+    return trends
 
 
 def _receipts(_name: str) -> click.Command:
@@ -64,6 +83,10 @@ COMMANDS: dict[str, Callable[[str], click.Command]] = {
     "stop": _decisions,
     "tickets": _help,
     "reply": _help,
+    "chat": _conversation,
+    "attach": _conversation,
+    "attachments": _conversation,
+    "fetch": _conversation,
     "solved": _help,
     "reopen": _help,
     "close": _help,
@@ -71,6 +94,7 @@ COMMANDS: dict[str, Callable[[str], click.Command]] = {
     "rate": _help,
     "receipts": _receipts,
     "consent": _decisions,
+    "trends": _trends,
     "status": _lifecycle,
     "enrol": _lifecycle,
     "run": _lifecycle,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import click
 
 from agent import floor, identity, messages, supervisor
+from agent.cli import trends
 from agent.cli.common import agent_options
 from agent.folder import Folder
 from agent.journal import Journal
 from agent.localclient import ask
+from agent.trends import consent as consent_of_trends
 from protocol.audit import Action
 from protocol.documents import JournalEntry
 from protocol.drivers.shown import folded, local_time
@@ -139,27 +141,33 @@ def consent() -> None:
 @consent.command("show", help="consent.show")
 @agent_options
 def consent_show(folder: Folder, as_json: bool) -> None:
-    local = floor.read(folder)
+    local, telling = floor.read(folder), consent_of_trends.read(folder)
     if as_json:
-        emit_json({scope.value: local.of(scope).value for scope in Scope})
+        emit_json({**{scope.value: local.of(scope).value for scope in Scope}, trends.NAME: telling})
         return
     for scope in Scope:
         say(f"{scope.value:<11} {local.of(scope).value:<7} {words()(f'scope.{scope}.card')}")
+    say(f"{trends.NAME:<11} {telling.value:<7} {words()('trends.card')}")
 
 
 @consent.command("set", help="consent.set")
-@click.argument("scope", type=click.Choice([scope.value for scope in Scope]))
+@click.argument("scope", type=click.Choice([*(scope.value for scope in Scope), trends.NAME]))
 @click.argument("level", type=click.Choice([level.value for level in Floor]))
 @agent_options
 def consent_set(scope: str, level: str, folder: Folder, as_json: bool) -> None:
     folder.membership()
-    signer = identity.load(folder)
-    journal = Journal(folder.journal, identity.id_of(signer))
-    journal.append(signer, Action.FLOOR_CHANGED, facts=facts(scope=scope, floor=level))
-    journal.close()
-    floor.write(folder, floor.read(folder).with_scope(Scope(scope), Floor(level)))
+    if scope == trends.NAME:
+        trends.set_floor(folder, Floor(level))
+    else:
+        signer = identity.load(folder)
+        journal = Journal(folder.journal, identity.id_of(signer))
+        journal.append(signer, Action.FLOOR_CHANGED, facts=facts(scope=scope, floor=level))
+        journal.close()
+        floor.write(folder, floor.read(folder).with_scope(Scope(scope), Floor(level)))
     if as_json:
         emit_json({"scope": scope, "floor": level})
+    elif scope == trends.NAME:
+        say(words()(f"trends.{consent_of_trends.telling(folder)}"))
     else:
         say(words()("consent.changed", scope=words()(f"scope.{scope}"), floor=words()(f"floor.{level}")))
 

@@ -13,9 +13,11 @@ from agent import messages
 from agent.cli.common import agent_options
 from agent.folder import Folder
 from agent.localclient import ask
+from agent.trends.consent import Telling, telling
 from protocol.drivers.shown import local_time
 from protocol.drivers.terminal import Command, emit_json, note, option, printable, say, words
 from protocol.errors import Code, RelevoError
+from protocol.scopes import Mode
 
 
 @click.command(cls=Command, help="enrol")
@@ -30,6 +32,8 @@ def enrol(token_file: Path, folder: Folder, as_json: bool) -> None:
         emit_json(membership)
     else:
         say(words()("enrolled", organisation=printable(membership.org_name), agent=membership.agent))
+        if telling(folder) is Telling.OFF:
+            note(words()("trends.off"))
 
 
 @click.command("run", cls=Command, help="run")
@@ -64,7 +68,8 @@ def status(folder: Folder, as_json: bool) -> None:
                    "customer": membership.customer, "mode": membership.mode, "url": membership.url,
                    "running": state is not None, "online": bool(state and state.online),
                    "sessions": state.sessions if state else (), "requests": state.requests if state else 0,
-                   "journal_waiting": state.journal_waiting if state else None})  # fmt: skip
+                   "journal_waiting": state.journal_waiting if state else None,
+                   "trends": telling(folder)})  # fmt: skip
         return
     w = words()
     say(w("status.member", organisation=printable(membership.org_name), agent=membership.agent))
@@ -84,6 +89,8 @@ def status(folder: Folder, as_json: bool) -> None:
         say(w("status.nobody"))
     if state.requests:
         say(w("status.requests", count=state.requests))
+    if membership.mode is Mode.STANDING:
+        say(w(f"trends.{telling(folder)}"))
 
 
 @click.command(cls=Command, help="helper")

@@ -6,9 +6,13 @@ import ssl
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.collectors.base import Context
 from protocol.diagnosis import Cell, FactClass, Output, Status, fact, table
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 _BUNDLES = (
     Path("/etc/ssl/certs/ca-certificates.crt"),
@@ -91,6 +95,18 @@ def _authorities(now: float) -> tuple[int | None, int | None]:
 
 
 def _service_certificates(context: Context, now: float) -> Iterator[tuple[Cell, ...]]:
+    for path, parsed in service_certificates(context):
+        until = parsed.not_valid_after_utc.timestamp()
+        try:
+            subject, own = parsed.subject.rfc4514_string(), parsed.subject == parsed.issuer
+        except (ValueError, TypeError):
+            context.warn(f"malformed: {path}")
+            continue
+        yield str(path)[:500], subject[:300], round((until - now) / _DAY_S, 1), round(until), own
+
+
+def service_certificates(context: Context) -> Iterator[tuple[Path, x509.Certificate]]:
+    """The first certificate of each file in which a service keeps its own, or local trust is kept."""
     from cryptography import x509
 
     for path in _files(context):
@@ -103,12 +119,11 @@ def _service_certificates(context: Context, now: float) -> Iterator[tuple[Cell, 
             continue
         try:
             parsed = x509.load_pem_x509_certificate(text[start : end + 25].encode())
-            until = parsed.not_valid_after_utc.timestamp()
-            subject, own = parsed.subject.rfc4514_string(), parsed.subject == parsed.issuer
-        except (ValueError, TypeError):
+            parsed.not_valid_after_utc.timestamp()  # a date beyond year 9999 is no date
+        except (ValueError, TypeError, OverflowError):
             context.warn(f"malformed: {path}")
             continue
-        yield str(path)[:500], subject[:300], round((until - now) / _DAY_S, 1), round(until), own
+        yield path, parsed
 
 
 def _files(context: Context) -> list[Path]:

@@ -179,6 +179,12 @@ def _real(mounts: list[Mount]) -> list[Mount]:
     return list({mount.point: mount for mount in mounts if mount.kind not in _PSEUDO}.values())
 
 
+def local_file_systems(context: Context) -> list[Mount]:
+    """Real file systems that can fill up here: not those of other machines, nor what never changes."""
+    mounts = _real(_mounts(context.read("/proc/self/mounts") or ""))
+    return [mount for mount in mounts if mount.kind not in (_NETWORK | _READ_ONLY_BY_NATURE)]
+
+
 def _statvfs_all(mounts: list[Mount]) -> dict[str, os.statvfs_result | None]:
     """Numbers by mount point; network file systems in threads, since they may never answer."""
     found: dict[str, os.statvfs_result | None] = {}

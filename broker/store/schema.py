@@ -16,6 +16,7 @@ from broker.store import (
     desk_tables,
     knowledge_tables,
     outgoing_tables,
+    self_service_tables,
     session_tables,
     signature_tables,
     sla_tables,
@@ -39,6 +40,7 @@ MODULES = (
     knowledge_tables,
     connector_tables,
     signature_tables,
+    self_service_tables,
 )
 """Imported for the tables that they add to ``METADATA``."""
 

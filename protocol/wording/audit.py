@@ -243,6 +243,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "audit.action.ticket.changed": ("{who} changed the ticket.", "{who} cambió el tique."),
     "audit.action.ticket.note": ("{who} wrote an internal note.", "{who} escribió una nota interna."),
     "audit.action.ticket.reply": ("{who} wrote an answer.", "{who} escribió una respuesta."),
+    "audit.action.ticket.attached": ("{who} put a file on the ticket.", "{who} adjuntó un archivo al tique."),
     "audit.action.ticket.rated": ("{who} rated the help received.", "{who} valoró la ayuda recibida."),
     "audit.action.known-error.matched": (
         "A diagnosis shows a known error.",
@@ -364,6 +365,14 @@ TABLE: dict[str, tuple[str, str]] = {
         "The user asked for help, on {who}.",
         "El usuario pidió ayuda, en {who}.",
     ),
+    "audit.action.agent.attachment-sent": (
+        "The user sent a file from {who}.",
+        "El usuario envió un archivo desde {who}.",
+    ),
+    "audit.action.agent.attachment-fetched": (
+        "The user fetched a technician's file on {who}.",
+        "El usuario descargó un archivo de un técnico en {who}.",
+    ),
     "audit.action.diagnose.started": ("A diagnosis began on {who}.", "Empezó un diagnóstico en {who}."),
     "audit.action.diagnose.done": (
         "The diagnosis was ready on {who}.",
@@ -411,6 +420,10 @@ TABLE: dict[str, tuple[str, str]] = {
     "audit.action.self-service.ended": (
         "The user of {who} finished helping themselves.",
         "El usuario de {who} terminó de ayudarse por su cuenta.",
+    ),
+    "audit.action.self-service.shared": (
+        "{who} put a result of self-service on the ticket.",
+        "{who} puso en el tique un resultado de la autoayuda.",
     ),
     "audit.action.self-service.recorded": (
         "What became of a self-service run of {who} was recorded.",

@@ -37,11 +37,11 @@ def _login() -> click.Command:
 
 
 def _ticket() -> click.Command:
-    from protocol.wording import desk, sla
+    from protocol.wording import conversation, desk, sla
     from protocol.wording import ticket as table
     from technician.cli.ticket import ticket
 
-    return _with(desk.TABLE, _with(sla.TABLE, _with(table.TABLE, ticket)))
+    return _with(conversation.TABLE, _with(desk.TABLE, _with(sla.TABLE, _with(table.TABLE, ticket))))
 
 
 def _agent() -> click.Command:
@@ -111,10 +111,11 @@ def _report() -> click.Command:
 
 
 def _kb() -> click.Command:
+    from protocol.wording import knowledge, ticket
     from protocol.wording import known_errors as table
     from technician.cli.kb import kb
 
-    return _with(table.TABLE, kb)
+    return _with(ticket.TABLE, _with(knowledge.TABLE, _with(table.TABLE, kb)))
 
 
 def _ssh_config() -> click.Command:

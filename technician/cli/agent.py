@@ -1,4 +1,4 @@
-"""`relevo agent list|show`: the machines of the customers one may see."""
+"""`relevo agent list|show|…`: the machines of the customers one may see."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from protocol.api import Agents, AgentView
 from protocol.drivers.shown import local_stamp
 from protocol.drivers.terminal import Group, emit_json, option, printable, say, words
 from technician.cli.common import show_rows, technician_options
+from technician.cli.trends import trends, warning, warnings
 from technician.login import client
 
 
@@ -58,3 +59,8 @@ def show(agent_id: str, home: Path, as_json: bool) -> None:
     }
     for name, value in lines.items():
         say(f"{w(f'column.{name}'):<14}{printable(str(value))}")
+
+
+agent.add_command(trends)
+agent.add_command(warnings)
+agent.add_command(warning)
