@@ -15,7 +15,7 @@ from protocol.documents import Basis, Grant
 from protocol.envelope import Envelope
 from protocol.errors import Code
 from protocol.ids import GrantId, TicketId
-from protocol.link import EndReason, TicketRow
+from protocol.link import EndReason, ShownArticle, TicketRow
 from protocol.scopes import Scope
 from protocol.tickets import State
 from protocol.wire import Count, Line, Moment, Nonce, Sha256, Text, Wire
@@ -118,6 +118,19 @@ class ChatSeen(Wire, frozen=True, tag="chat-seen"):
     index: Count
 
 
+class SelfServe(Wire, frozen=True, tag="self-serve"):
+    """From here on the connection carries ``agent.selfservice.messages``, to a worker and back."""
+
+
+class ArticlesWanted(Wire, frozen=True, tag="articles-wanted"):
+    words: Annotated[str, Meta(min_length=1, max_length=500)]
+    language: Annotated[str, Meta(pattern=r"^(en|es)$(?!\n)")]
+
+
+class SendRecords(Wire, frozen=True, tag="send-records"):
+    """Tell the broker what became of self-service, now; ``Ok`` counts what could not be told."""
+
+
 LocalRequest = (
     StatusQuery
     | RequestsQuery
@@ -131,6 +144,9 @@ LocalRequest = (
     | TicketsWanted
     | ChatWanted
     | ChatSeen
+    | SelfServe
+    | ArticlesWanted
+    | SendRecords
 )
 
 
@@ -169,6 +185,10 @@ class TicketOpened(Wire, frozen=True, tag="ticket-opened"):
     similar: tuple[TicketId, ...] = ()
 
 
+class ArticleList(Wire, frozen=True, tag="article-list"):
+    rows: tuple[ShownArticle, ...]
+
+
 class Ok(Wire, frozen=True, tag="ok"):
     count: int = 0
 
@@ -178,7 +198,7 @@ class LocalFailure(Wire, frozen=True, tag="local-failure"):
     detail: str
 
 
-LocalAnswer = Status | RequestList | TicketList | ChatPage | TicketOpened | Ok | LocalFailure
+LocalAnswer = Status | RequestList | TicketList | ChatPage | TicketOpened | ArticleList | Ok | LocalFailure
 
 
 # --- agent to worker ---------------------------------------------------------------------------

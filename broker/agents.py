@@ -66,6 +66,7 @@ def visible(caller: Caller, customer: ColumnElement[Any]) -> ColumnElement[bool]
 def _view(broker: Broker, row: Row[Any]) -> AgentView:
     return AgentView(
         agent=row.agent,
+        key=row.key,
         hostname=row.hostname,
         platform=row.platform,
         customer=row.customer,

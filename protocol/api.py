@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from protocol.addresses import Email
+from protocol.conversation import Marks
 from protocol.desk import FALLBACK_QUEUE, Language
 from protocol.envelope import Envelope
 from protocol.escalation import Escalation, HandBack
@@ -113,6 +114,8 @@ class Enrolled(Wire, frozen=True):
 
 class AgentView(Wire, frozen=True):
     agent: AgentId
+    key: Annotated[str, Meta(max_length=300)]
+    """Its hash is the id: nobody has to believe the broker here."""
     hostname: str
     platform: str
     customer: Name
@@ -230,6 +233,8 @@ class TicketEvent(Wire, frozen=True):
 class TicketDetail(Wire, frozen=True):
     ticket: TicketView
     timeline: tuple[TicketEvent, ...]
+    marks: Marks | None = None
+    """How far the user got and read the conversation."""
     sessions: tuple[SessionView, ...]
     artifacts: tuple[ArtifactView, ...]
     escalations: tuple[Escalation, ...] = ()
@@ -237,6 +242,8 @@ class TicketDetail(Wire, frozen=True):
     """Who else has the ticket in front of them now."""
     rating: RatingView | None = None
     invitations: tuple[InvitationView, ...] = ()
+    external: tuple[Line, ...] = ()
+    """Its numbers in outside ticket systems: ``RT#12``."""
     contact_email: str | None = None
     """The requester's; only for readers of R2 (4-domain.md, person identifiers)."""
 

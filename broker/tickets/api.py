@@ -8,7 +8,9 @@ from sqlalchemy import ColumnElement, Connection, select
 
 from broker import artifact_rows
 from broker.calls import Call, Caller
+from broker.connectors.rows import external_ids, tickets_of
 from broker.context import Broker
+from broker.conversation import marks
 from broker.guests import clearance_at, require_ticket_visible, visible_tickets
 from broker.outgoing import contacts
 from broker.policy import may_create, require_technician, require_visible
@@ -73,7 +75,7 @@ async def list_tickets(broker: Broker, call: Call) -> Tickets:
     """``GET /v1/tickets``: the newest first; ``after`` is the previous page's ``next``.
 
     ``state`` is a state or ``open``; ``assignee`` an id or ``me``; ``sort=due`` the most urgent first;
-    ``breached=true`` only what is late.
+    ``breached=true`` only what is late; ``external=RT#12`` by its number in an outside system.
 
     Raises:
         RelevoError: ``usage`` for a filter that means nothing.
@@ -102,6 +104,9 @@ def _conditions(call: Call, now: datetime) -> list[ColumnElement[bool]]:
         if state not in {s.value for s in State}:
             raise RelevoError(Code.USAGE, f"no such state: {state}")
         conditions.append(tickets.c.state == state)
+    external = call.query("external")
+    if external is not None:
+        conditions.append(tickets_of(external))
     if assignee is not None:
         conditions.append(_assigned_to(call.who.person.id if assignee == "me" else assignee))
     conditions += [
@@ -143,12 +148,14 @@ async def show_ticket(broker: Broker, call: Call) -> TicketDetail:
         return TicketDetail(
             ticket=with_clock(broker, conn, ticket),
             timeline=timeline(conn, ticket.ticket, clearance),
+            marks=marks.find(conn, ticket.ticket),
             sessions=tuple(session.view() for session in held),
             artifacts=artifact_rows.of_ticket(conn, ticket.ticket),
             escalations=escalations.of_ticket(conn, ticket.ticket, clearance),
             looking=broker.looking.others(ticket.ticket, who.person.id, now),
             rating=ratings.find(conn, ticket.ticket),
             invitations=invitations.of_ticket(conn, ticket.ticket),
+            external=external_ids(conn, ticket.ticket),
             contact_email=contacts.shown(conn, ticket.ticket, clearance),
         )
 

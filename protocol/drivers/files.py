@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,6 +69,56 @@ def read_file(path: Path, limit: int = 64 << 20) -> bytes:
     if len(content) > limit:
         raise RelevoError(Code.TOO_LARGE, str(path))
     return content
+
+
+def read_regular(path: Path, limit: int) -> bytes:
+    """The whole of a file that somebody names: no pipe or device, which might never end.
+
+    Raises:
+        RelevoError: ``not-found``; ``usage`` for what is no file, is empty or cannot be read; ``too-large``.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except FileNotFoundError as error:
+        raise RelevoError(Code.NOT_FOUND, str(path)) from error
+    except (OSError, ValueError) as error:
+        raise RelevoError(Code.USAGE, f"{path}: cannot be opened") from error
+    try:
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise RelevoError(Code.USAGE, f"{path}: not a file")
+            content = file.read(limit + 1)
+    except OSError as error:
+        raise RelevoError(Code.USAGE, f"{path}: cannot be read") from error
+    if len(content) > limit:
+        raise RelevoError(Code.TOO_LARGE, f"{path}: over {limit} bytes")
+    if not content:
+        raise RelevoError(Code.USAGE, f"{path}: empty")
+    return content
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """A new file of somebody's at exactly this path (mode 0600): never over another, never through a link.
+
+    Raises:
+        RelevoError: ``already-exists``; ``usage`` where it cannot be made; ``cannot-record`` (disk full).
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except FileExistsError as error:
+        raise RelevoError(Code.ALREADY_EXISTS, str(path)) from error
+    except (OSError, ValueError) as error:
+        raise RelevoError(Code.USAGE, f"{path}: cannot be written") from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise RelevoError(Code.CANNOT_RECORD, f"{path}: {error.strerror}") from error
 
 
 @contextlib.contextmanager

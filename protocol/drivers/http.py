@@ -7,11 +7,13 @@ and the host name decide.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import socket
 import ssl
 import time
+from collections.abc import Iterator
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -119,33 +121,42 @@ class BrokerHttp:
                 ``identity-mismatch`` (another certificate), ``too-large`` (more than ``limit`` bytes),
                 ``malformed`` (a redirect, or not HTTP).
         """
-        sent = {"accept": "application/json", **(headers or {})}
+        ends = time.monotonic() + deadline_s
+        timeout = urllib3.Timeout(connect=min(CONNECT_S, deadline_s), total=deadline_s)
+        with faults(f"{method} {self.address.https}"):
+            return _accepted(self._send(method, path, body, headers or {}, timeout), ends, limit)
+
+    def open(self, path: str, headers: dict[str, str], *, silence_s: float) -> urllib3.BaseHTTPResponse:
+        """A GET whose answer goes on; the caller reads it under ``faults`` and closes it. A read waits for
+        ``silence_s`` at most.
+
+        Raises:
+            RelevoError: as ``request``.
+        """
+        with faults(f"GET {self.address.https}"):
+            timeout = urllib3.Timeout(connect=CONNECT_S, read=silence_s)
+            answer = self._send("GET", path, None, headers, timeout)
+            if answer.status >= 300:
+                _accepted(answer, time.monotonic() + silence_s, _MAX_PROBLEM)
+            return answer
+
+    def _send(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str], timeout: urllib3.Timeout
+    ) -> urllib3.BaseHTTPResponse:
+        sent = {"accept": "application/json", **headers}
         if self.token is not None:
             sent["authorization"] = f"Bearer {self.token}"
-        ends = time.monotonic() + deadline_s
-        try:
-            answer = self._pool.request(
-                method,
-                self.address.https + path,
-                body=body,
-                headers=sent,
-                timeout=urllib3.Timeout(connect=min(CONNECT_S, deadline_s), total=deadline_s),
-                retries=False,
-                redirect=False,
-                preload_content=False,
-                decode_content=False,
-            )
-            return _accepted(answer, ends, limit)
-        except SSLError as error:
-            raise _tls_error(error) from error
-        except ConnectTimeoutError as error:  # urllib3 files a refused connection under this as well
-            raise RelevoError(Code.UNREACHABLE, f"{self.address.https}: {type(error).__name__}") from error
-        except (PoolTimeoutError, TimeoutError) as error:
-            raise RelevoError(Code.TIMEOUT, f"{method} {self.address.https}") from error
-        except (HTTPError, OSError) as error:
-            raise RelevoError(Code.UNREACHABLE, f"{self.address.https}: {type(error).__name__}") from error
-        except (ValueError, UnicodeError) as error:
-            raise RelevoError(Code.MALFORMED, f"{self.address.https}: {error}") from error
+        return self._pool.request(
+            method,
+            self.address.https + path,
+            body=body,
+            headers=sent,
+            timeout=timeout,
+            retries=False,
+            redirect=False,
+            preload_content=False,
+            decode_content=False,
+        )
 
     def get_json(self, path: str, kind: type[W], *, deadline_s: float = DEADLINE_S) -> W:
         """The answer decoded as a ``kind``. Raises as ``request``, and ``malformed``."""
@@ -158,6 +169,23 @@ class BrokerHttp:
 
     def close(self) -> None:
         self._pool.clear()
+
+
+@contextlib.contextmanager
+def faults(what: str) -> Iterator[None]:
+    """What urllib3 raises for an exchange, by our codes. ``what`` names it for the log."""
+    try:
+        yield
+    except SSLError as error:
+        raise _tls_error(error) from error
+    except ConnectTimeoutError as error:  # urllib3 files a refused connection under this as well
+        raise RelevoError(Code.UNREACHABLE, f"{what}: {type(error).__name__}") from error
+    except (PoolTimeoutError, TimeoutError) as error:
+        raise RelevoError(Code.TIMEOUT, what) from error
+    except (HTTPError, OSError) as error:
+        raise RelevoError(Code.UNREACHABLE, f"{what}: {type(error).__name__}") from error
+    except (ValueError, UnicodeError) as error:
+        raise RelevoError(Code.MALFORMED, f"{what}: {error}") from error
 
 
 def _pool(where: Address, tls_sha256: str | None) -> urllib3.PoolManager:

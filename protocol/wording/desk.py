@@ -40,10 +40,13 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "ticket.merge.example": ("relevo ticket merge T-5 --into T-3", "relevo ticket merge T-5 --into T-3"),
     "ticket.watch": (
-        "Watch a ticket: what happens on it, and who else looks.",
-        "Seguir un tique: lo que pasa en él y quién más lo mira.",
+        "Watch a ticket: what happens on it, and who else looks. Without one: what happens on all that you may see.",
+        "Seguir un tique: lo que pasa en él y quién más lo mira. Sin tique: lo que pasa en todos los que puede ver.",
     ),
-    "ticket.watch.example": ("relevo ticket watch T-1", "relevo ticket watch T-1"),
+    "ticket.watch.example": (
+        "relevo ticket watch T-1\nrelevo ticket watch --json",
+        "relevo ticket watch T-1\nrelevo ticket watch --json",
+    ),
     "ticket.escalate": (
         "Pass a ticket on to a higher tier, with a hand-over filled in from its timeline.",
         "Pasar un tique a un nivel superior, con un relevo que se rellena con su historial.",
@@ -59,14 +62,6 @@ TABLE: dict[str, tuple[str, str]] = {
     "ticket.return.example": (
         'relevo ticket return T-1 --reason "No diagnosis of the second machine"',
         'relevo ticket return T-1 --reason "Falta el diagnóstico del segundo equipo"',
-    ),
-    "ticket.searched": (
-        "Note on a ticket what was looked for in the knowledge base.",
-        "Anotar en un tique lo que se ha buscado en la base de conocimiento.",
-    ),
-    "ticket.searched.example": (
-        'relevo ticket searched T-1 "spooler stops"',
-        'relevo ticket searched T-1 "cola de impresión parada"',
     ),
     "ticket.invite": (
         "Invite an outside expert to look at one ticket; the user is still asked.",
@@ -177,7 +172,6 @@ TABLE: dict[str, tuple[str, str]] = {
         "Why L2 is passed over, when it is no P1.",
         "Por qué no pasa por L2, si no es P1.",
     ),
-    "option.found": ("Article that came up; may be repeated.", "Artículo que salió; puede repetirse."),
     "option.expert": ("The expert's id in the roster.", "Identificador de la persona experta."),
     "option.expert-scope": (
         "What may be looked at: diagnose, logs, screenshot, view.",
@@ -187,6 +181,10 @@ TABLE: dict[str, tuple[str, str]] = {
     "option.in-category": ("Only of this category.", "Solo de esta categoría."),
     "option.at-tier": ("Only at this tier.", "Solo de este nivel."),
     "option.at-priority": ("Only of this priority.", "Solo de esta prioridad."),
+    "option.external": (
+        "Only the ticket with this number in an outside system.",
+        "Solo el tique con este número en un sistema externo.",
+    ),
     "option.unassigned": ("Only those that nobody has.", "Solo los que no tiene nadie."),
     "option.from": (
         "Take it over from this colleague: their sessions on it end.",

@@ -205,8 +205,8 @@ TABLE: Table = {
         "Nadie ha buscado este tique en la base de conocimiento.",
     ),
     "knowledge-not-searched.do": (
-        "Search it first, then pass the ticket on.",
-        "Busque primero y después pase el tique.",
+        "Run relevo kb search … --ticket TICKET first, then pass the ticket on.",
+        "Ejecute primero relevo kb search … --ticket TIQUE y después pase el tique.",
     ),
     "tier-skipped": (
         "Only a P1 ticket goes from L1 straight to L3.",
@@ -221,8 +221,8 @@ TABLE: Table = {
         "Una solución nombra el artículo que ayudó, o dice por qué no lo hay.",
     ),
     "article-missing.do": (
-        "Give --article ARTICLE or --no-article REASON.",
-        "Indique --article ARTÍCULO o --no-article MOTIVO.",
+        "Give --article ARTICLE, --article new for a draft, or --no-article REASON.",
+        "Indique --article ARTÍCULO, --article new para un borrador, o --no-article MOTIVO.",
     ),
     "verification-missing": (
         "A fix ran and its verification is not on the ticket yet.",

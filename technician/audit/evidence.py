@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 from protocol.audit import Action, AuditRecord
 from protocol.documents import (
     ArtifactManifest,
+    Attachment,
     BundleSeal,
     Consent,
     Document,
@@ -23,6 +24,7 @@ from protocol.documents import (
     LinkProof,
     LoginProof,
     Refusal,
+    SelfServiceRecord,
     UserMove,
     UserRating,
     UserReply,
@@ -49,6 +51,8 @@ REQUIRED: dict[Action, tuple[type[Document], ...]] = {
     Action.LOGIN: (LoginProof,),
     Action.EXPERT_INVITED: (Invitation,),
     Action.TICKET_RATED: (UserRating,),
+    Action.SELF_SERVICE_RECORDED: (SelfServiceRecord,),
+    Action.TICKET_ATTACHED: (Attachment,),
 }
 """What an entry of this kind is worth nothing without."""
 
@@ -82,8 +86,10 @@ class Evidence:
             payload_type(UserReply): self._by_agent(UserReply),
             payload_type(UserMove): self._by_agent(UserMove),
             payload_type(UserRating): self._by_agent(UserRating),
+            payload_type(SelfServiceRecord): self._by_agent(SelfServiceRecord),
             payload_type(Invitation): self._invitation,
             payload_type(ArtifactManifest): self._by_agent(ArtifactManifest),
+            payload_type(Attachment): self._attachment,
             payload_type(BundleSeal): self._by_agent(BundleSeal),
             payload_type(LinkProof): self._by_agent(LinkProof),
             payload_type(LoginProof): self._login,
@@ -214,6 +220,24 @@ class Evidence:
         named = {"ticket": invitation.ticket, "customer": invitation.customer, "agent": invitation.agent}
         if invitation.org != self._keys.org or not _agrees(record, **named):
             return Finding(index, Fault.EVIDENCE_MISMATCH, f"invitation {invitation.invitation}")
+        return None
+
+    def _attachment(self, index: int, record: AuditRecord, envelope: Envelope) -> Finding | None:
+        """Signed by the machine for its user, or by the technician who put it there."""
+        try:
+            claimed = unsafe_peek(envelope, Attachment)
+            key = PublicKey.from_text(claimed.key)
+            if claimed.technician is None:
+                theirs = agent_id(key.blob) == claimed.agent
+            else:
+                theirs = self._keys.is_persons(key, claimed.technician)
+            if not theirs:
+                raise RelevoError(Code.NOT_IN_ROSTER, key.fingerprint)
+            open_envelope(envelope, Attachment, [key])
+        except RelevoError as error:
+            return Finding(index, Fault.DOCUMENT_SIGNATURE, f"{Attachment.KIND}: {error}")
+        if record.agent != claimed.agent or not _agrees(record, ticket=claimed.ticket):
+            return Finding(index, Fault.EVIDENCE_MISMATCH, f"attachment {claimed.attachment}")
         return None
 
     def _by_agent(self, kind: type[_AgentDocument]) -> Callable[[int, AuditRecord, Envelope], Finding | None]:

@@ -21,12 +21,14 @@ from protocol.knowledge import (
     Suggestion,
     Suggestions,
 )
+from protocol.signature_model import Outcome, Verdict
 from technician.article_files import toml_of
 from technician.cli import kb_matches, kb_writing
 from technician.cli.common import show_rows, technician_options
 from technician.cli.ticket_common import path as ticket_path
 from technician.cli.ticket_common import some
 from technician.login import client
+from technician.reports.matches import why
 
 _LANGUAGE = click.Choice(["en", "es"])
 
@@ -213,13 +215,11 @@ def suggest(ticket_id: str, home: Path, as_json: bool) -> None:
 
 def _reasons(row: Suggestion) -> list[str]:
     w = words()
-    values = {"words": ", ".join(row.words), "count": row.tickets, "evidence": "; ".join(row.evidence)}
-    lines = [w(f"kb.why.{row.basis}", **values)]
-    if row.fixes:
-        bound = f" ({', '.join(row.bindings)})" if row.bindings else ""
-        lines.append(w("kb.helps", fixes=", ".join(row.fixes)) + bound)
-    if row.match is not None:
-        lines.append(w("kb.match", match=row.match, feedback=row.feedback or "-"))
+    lines = [w(f"kb.why.{row.basis}", words=", ".join(row.words), count=row.tickets)]
+    lines += why(Verdict(outcome=Outcome.MATCH, evidence=row.evidence), w)
+    for fix in row.fixes:
+        given = [f"{param.name}={param.value}" for param in fix.params]
+        lines.append(w("kb.helps", fix=" ".join([fix.fix, *given, *(f"{name}=…" for name in fix.missing)])))
     return lines
 
 

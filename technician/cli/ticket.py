@@ -24,7 +24,7 @@ from protocol.escalation import HandBack, HandBackKind
 from protocol.scopes import Clearance
 from protocol.sla_views import SlaExplained
 from protocol.tickets import CauseCode, State
-from technician.cli import ticket_moves, ticket_sla, ticket_tiers
+from technician.cli import ticket_attach, ticket_chat, ticket_moves, ticket_sla, ticket_tiers
 from technician.cli.common import show_rows, technician_options
 from technician.cli.ticket_common import path, show_view, some
 from technician.cli.ticket_moves import mover
@@ -105,6 +105,7 @@ def new(
 @option("--unassigned", is_flag=True, help="option.unassigned")
 @option("--due", is_flag=True, help="sla.option.due")
 @option("--breached", is_flag=True, help="sla.option.breached")
+@option("--external", metavar="RT#12", help="option.external")
 @option("--limit", type=click.IntRange(1, 1_000), default=50, show_default=True, help="option.limit")
 @technician_options
 def list_(
@@ -119,6 +120,7 @@ def list_(
     unassigned: bool,
     due: bool,
     breached: bool,
+    external: str | None,
     limit: int,
     home: Path,
     as_json: bool,
@@ -133,6 +135,7 @@ def list_(
         "priority": priority,
         "sort": "due" if due else None,
         "breached": "true" if breached else None,
+        "external": external,
         "limit": limit,
     }
     query = urlencode({key: value for key, value in wanted.items() if value is not None})
@@ -163,8 +166,9 @@ def list_(
 @ticket.command("show", help="ticket.show")
 @click.argument("ticket_id", metavar="TICKET")
 @option("--sla", is_flag=True, help="sla.option.explain")
+@option("--follow", is_flag=True, help="option.show-follow")
 @technician_options
-def show(ticket_id: str, sla: bool, home: Path, as_json: bool) -> None:
+def show(ticket_id: str, sla: bool, follow: bool, home: Path, as_json: bool) -> None:
     if sla:
         told = client(home).get_json(path(ticket_id, "/sla"), SlaExplained)
         if as_json:
@@ -177,6 +181,9 @@ def show(ticket_id: str, sla: bool, home: Path, as_json: bool) -> None:
         emit_json(detail)
     else:
         show_detail(detail)
+    if follow:
+        last = max((event.log_index or 0 for event in detail.timeline), default=0)
+        ticket_chat.watch_ticket(client(home), ticket_id, last, None, as_json=as_json)
 
 
 @ticket.command("take", help="ticket.take")
@@ -258,11 +265,12 @@ COMMANDS: tuple[click.Command, ...] = (
     ticket_moves.assign,
     ticket_moves.triage,
     ticket_moves.merge,
-    ticket_moves.watch,
+    ticket_chat.chat,
+    ticket_chat.watch,
+    ticket_attach.attach,
     ticket_moves.notices,
     ticket_tiers.escalate,
     ticket_tiers.return_,
-    ticket_tiers.searched,
     ticket_tiers.invite,
     ticket_tiers.uninvite,
 )

@@ -1,24 +1,21 @@
-"""`relevo ticket pend|resume|assign|triage|merge|watch`: what is done with a ticket besides solving it."""
+"""`relevo ticket pend|resume|assign|triage|merge|notices`: what is done with a ticket besides solving it."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import click
 
-from protocol.api import TicketDetail, TicketMove, TicketView
+from protocol.api import TicketMove, TicketView
 from protocol.drivers.shown import local_stamp
-from protocol.drivers.terminal import Command, emit_json, note, option, printable, words
+from protocol.drivers.terminal import Command, emit_json, option, words
 from protocol.errors import Code, RelevoError
 from protocol.ticket_api import Notices, TicketAssign, TicketMerge, TicketPend, TicketTriage
-from protocol.tickets import FINAL_STATES, PendingReason
+from protocol.tickets import PendingReason
 from technician.cli.common import show_rows, technician_options
 from technician.cli.ticket_common import moment, path, show_view
-from technician.cli.ticket_shown import show_events
-from technician.login import Api, client
+from technician.login import client
 
-_WATCH_S = 3.0
 _LEVEL = click.IntRange(1, 3)
 
 
@@ -132,50 +129,3 @@ def notices(everything: bool, tick: bool, home: Path, as_json: bool) -> None:
         )
     for notice in rows if tick else ():
         api.request("POST", f"/v1/notices/{notice.id}/seen", b"")
-
-
-@click.command("watch", cls=Command, help="ticket.watch")
-@click.argument("ticket_id", metavar="TICKET")
-@option("--seconds", type=click.IntRange(1, 86_400), help="option.seconds")
-@technician_options
-def watch(ticket_id: str, seconds: int | None, home: Path, as_json: bool) -> None:
-    """What happens, as it happens; the others see that somebody is looking."""
-    api = client(home)
-    deadline = None if seconds is None else time.monotonic() + seconds
-    seen, here = -1, frozenset[str]()
-    try:
-        while True:
-            detail = api.get_json(path(ticket_id, "?looking=1"), TicketDetail)
-            seen = _tell_news(detail, seen, as_json)
-            here = _tell_lookers(detail, here, as_json)
-            if detail.ticket.state in FINAL_STATES or (deadline and time.monotonic() >= deadline):
-                return
-            time.sleep(_WATCH_S if deadline is None else min(_WATCH_S, max(0.0, deadline - time.monotonic())))
-    finally:
-        _leave(api, ticket_id)
-
-
-def _tell_news(detail: TicketDetail, seen: int, as_json: bool) -> int:
-    """Print events after index ``seen`` of the log; the newest index."""
-    news = tuple(event for event in detail.timeline if (event.log_index or 0) > seen)
-    if as_json:
-        for event in news:
-            emit_json(event)
-    elif news:
-        show_events(news)
-    return max((event.log_index or 0 for event in detail.timeline), default=seen)
-
-
-def _tell_lookers(detail: TicketDetail, here: frozenset[str], as_json: bool) -> frozenset[str]:
-    for looker in detail.looking:
-        if looker.technician not in here and not as_json:
-            since = local_stamp(looker.since)
-            note(words()("ticket.looking", name=printable(looker.name), since=since))
-    return frozenset(looker.technician for looker in detail.looking)
-
-
-def _leave(api: Api, ticket_id: str) -> None:
-    try:
-        api.get_json(path(ticket_id, "?looking=0"), TicketDetail)
-    except RelevoError as error:
-        note(words()("ticket.not-left", code=error.code))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from protocol.api import TicketDetail, TicketEvent
+from protocol.conversation import Marks
 from protocol.drivers.shown import local_stamp
 from protocol.drivers.terminal import note, printable, say, words
 from protocol.escalation import Escalation
@@ -50,6 +51,7 @@ def _facts(detail: TicketDetail) -> dict[str, object]:
         "queue": f"{view.queue} (L{view.tier})",
         "assignee": f"{view.assignee} (L{view.tier})" if view.assignee else "-",
         "created": local_stamp(view.created),
+        "external": ", ".join(detail.external),
         "follow_up": view.follow_up_of,
         "merged": view.merged_into,
         "resolution": view.resolution,
@@ -57,8 +59,18 @@ def _facts(detail: TicketDetail) -> dict[str, object]:
         "article": view.article or view.no_article_reason,
         "hand_back": w(f"hand-back.{view.hand_back.kind}") if view.hand_back else None,
         "rating": f"{rating.score}/5 {rating.text}" if rating and rating.score else None,
+        "read": _read(detail.marks),
         "experts": ", ".join(i.expert for i in detail.invitations if i.ended is None),
     }
+
+
+def _read(marks: Marks | None) -> str | None:
+    """When the user read, or at least got, what was said last."""
+    if marks is None or marks.delivered_at is None:
+        return None
+    if marks.read_at is not None and marks.read == marks.delivered:
+        return words()("ticket.read", at=local_stamp(marks.read_at))
+    return words()("ticket.delivered", at=local_stamp(marks.delivered_at))
 
 
 def _show_escalation(handed: Escalation) -> None:

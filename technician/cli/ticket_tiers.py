@@ -1,4 +1,4 @@
-"""`relevo ticket escalate|return|searched|invite|uninvite`: help from other tiers and from outside."""
+"""`relevo ticket escalate|return|invite|uninvite`: help from other tiers and from outside."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from protocol.errors import Code, RelevoError
 from protocol.escalation import Handover, ReasonCode
 from protocol.ids import new_grant_id
 from protocol.scopes import parse_scopes
-from protocol.ticket_api import KnowledgeSearch, TicketEscalate, TicketInvite, TicketReturn
+from protocol.ticket_api import TicketEscalate, TicketInvite, TicketReturn
 from technician.cli.common import technician_options
 from technician.cli.ticket_common import moment, path, show_view, some
 from technician.login import client
@@ -84,16 +84,6 @@ def escalate(
 def return_(ticket_id: str, reason: str, home: Path, as_json: bool) -> None:
     body = TicketReturn(reason=some(reason))
     show_view(client(home).post_json(path(ticket_id, "/return"), body, TicketView), as_json)
-
-
-@click.command("searched", cls=Command, help="ticket.searched")
-@click.argument("ticket_id", metavar="TICKET")
-@click.argument("query")
-@option("--found", multiple=True, metavar="ARTICLE", help="option.found")
-@technician_options
-def searched(ticket_id: str, query: str, found: tuple[str, ...], home: Path, as_json: bool) -> None:
-    body = KnowledgeSearch(query=some(query), found=found)
-    show_view(client(home).post_json(path(ticket_id, "/kb-searches"), body, TicketView), as_json)
 
 
 @click.command("invite", cls=Command, help="ticket.invite")
