@@ -233,8 +233,6 @@ class TicketEvent(Wire, frozen=True):
 class TicketDetail(Wire, frozen=True):
     ticket: TicketView
     timeline: tuple[TicketEvent, ...]
-    marks: Marks | None = None
-    """How far the user got and read the conversation."""
     sessions: tuple[SessionView, ...]
     artifacts: tuple[ArtifactView, ...]
     escalations: tuple[Escalation, ...] = ()
@@ -246,6 +244,8 @@ class TicketDetail(Wire, frozen=True):
     """Its numbers in outside ticket systems: ``RT#12``."""
     contact_email: str | None = None
     """The requester's; only for readers of R2 (4-domain.md, person identifiers)."""
+    marks: Marks | None = None
+    """How far the user got and read the conversation."""
 
 
 class Looker(Wire, frozen=True):
