@@ -27,6 +27,9 @@ from protocol.tickets import State
 from protocol.webhooks import TicketData, WebhookCall
 
 Client = httpx2.AsyncClient
+CONNECT_S = 10.0
+"""For the connection and its TLS handshake. Shorter than the whole: a client that is cancelled in the middle
+of a handshake leaves its socket to the garbage collector."""
 DEADLINE_S = 15.0
 """For a whole call; receivers are told to answer first and to work afterwards."""
 AT_ONCE = 4
@@ -105,7 +108,7 @@ def make_client(context: ssl.SSLContext) -> Client:
         verify=context,
         follow_redirects=False,
         trust_env=False,
-        timeout=httpx2.Timeout(DEADLINE_S),
+        timeout=httpx2.Timeout(DEADLINE_S, connect=CONNECT_S),
         limits=httpx2.Limits(max_connections=AT_ONCE, max_keepalive_connections=1, keepalive_expiry=30),
     )
 

@@ -165,7 +165,7 @@ async def test_no_proxy_of_the_environment_gets_a_call(monkeypatch: pytest.Monke
 
 
 async def test_a_plaintext_target_is_no_tls_target(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhooks, "DEADLINE_S", 0.5)
+    monkeypatch.setattr(webhooks, "CONNECT_S", 0.3)
     async with http_target() as target:
         assert (await call(hook(target, f"https://127.0.0.1:{target.port}/"))).end is End.DOWN
         assert not target.calls
