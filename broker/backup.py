@@ -13,7 +13,7 @@ from broker.config import Config
 from protocol.drivers.files import private_folder
 from protocol.errors import Code, RelevoError
 
-_PARTS = ("broker.json", "pairing.json", "keys", "tls", "repository", "artifacts", "outgoing")
+_PARTS = ("broker.json", "pairing.json", "keys", "tls", "repository", "artifacts", "outgoing", "connectors")
 _DATABASE = "broker.db"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from broker.config import load_config
+from broker.connectors.commands import connector
 from broker.outgoing.mail_commands import mail
 from broker.outgoing.queue_commands import outgoing
 from broker.outgoing.webhook_commands import webhook
@@ -29,6 +30,7 @@ from protocol.drivers.terminal import (
 )
 from protocol.errors import Code, RelevoError
 from protocol.wording import broker as broker_words
+from protocol.wording import connectors as connector_words
 from protocol.wording import outgoing as outgoing_words
 
 _data = option("--data", type=click.Path(path_type=Path), required=True, help="broker.option.data")
@@ -164,6 +166,7 @@ def migrate(data: Path, database: str | None, as_json: bool) -> None:
 cli.add_command(mail)
 cli.add_command(webhook)
 cli.add_command(outgoing)
+cli.add_command(connector)
 
 
 def _listen_address(text: str) -> tuple[str, int]:
@@ -183,7 +186,7 @@ def _quiet() -> None:
 def main() -> None:
     """Entry point."""
     os.umask(0o077)
-    sys.exit(run(cli, broker_words.TABLE, outgoing_words.TABLE))
+    sys.exit(run(cli, broker_words.TABLE, outgoing_words.TABLE, connector_words.TABLE))
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ SUPPORT_ROUTES: tuple[Row, ...] = (
             "priority",
             "sort",
             "breached",
+            "external",
             "after",
             "limit",
         ),
@@ -73,14 +74,6 @@ SUPPORT_ROUTES: tuple[Row, ...] = (
     Http("POST", f"{_TICKET}/cancel", moves.cancel_ticket, TECHNICIAN, takes=_MOVE, gives=_VIEW),
     # Between tiers.
     Http("GET", f"{_TICKET}/handover", tiers.draft_handover, TECHNICIAN, gives=Handover),
-    Http(
-        "POST",
-        f"{_TICKET}/kb-searches",
-        tiers.record_search,
-        TECHNICIAN,
-        takes=desk.KnowledgeSearch,
-        gives=_VIEW,
-    ),
     Http(
         "POST",
         f"{_TICKET}/escalate",

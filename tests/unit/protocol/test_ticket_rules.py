@@ -36,6 +36,7 @@ NOW = datetime(2026, 11, 20, 16, 0, tzinfo=UTC)
 """A Friday."""
 
 U, T, R, C = Party.USER, Party.TECHNICIAN, Party.RULE, Party.TIMER
+X = Party.CONNECTOR
 
 # Written by hand from 4-domain.md, "Ticket": (from, move, to, who).
 TABLE = [
@@ -43,14 +44,14 @@ TABLE = [
     ("new assigned in-progress", Move.TAKE, State.ASSIGNED, {T}),
     ("assigned", Move.START, State.IN_PROGRESS, {T}),
     ("assigned", Move.ACCEPT, State.IN_PROGRESS, {T}),
-    ("in-progress", Move.PEND, State.PENDING, {T}),
-    ("pending", Move.RESUME, State.IN_PROGRESS, {U, T, R, C}),
+    ("in-progress", Move.PEND, State.PENDING, {T, X}),
+    ("pending", Move.RESUME, State.IN_PROGRESS, {U, T, R, C, X}),
     ("in-progress assigned", Move.ESCALATE, State.ASSIGNED, {T}),
     ("in-progress assigned", Move.RETURN, State.ASSIGNED, {T}),
-    ("in-progress pending", Move.RESOLVE, State.RESOLVED, {T, U}),
-    ("resolved", Move.REOPEN, State.IN_PROGRESS, {U, T}),
+    ("in-progress pending", Move.RESOLVE, State.RESOLVED, {T, U, X}),
+    ("resolved", Move.REOPEN, State.IN_PROGRESS, {U, T, X}),
     ("resolved", Move.CLOSE, State.CLOSED, {C, U, T}),
-    ("new assigned in-progress pending", Move.CANCEL, State.CANCELLED, {U, T}),
+    ("new assigned in-progress pending", Move.CANCEL, State.CANCELLED, {U, T, X}),
 ]
 ALLOWED = {
     (State(source), move, party): target

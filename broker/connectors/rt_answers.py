@@ -1,0 +1,85 @@
+"""What Request Tracker's REST 2 interface answers, as far as it matters here.
+
+Ids and addresses are data: no URL that RT sends is followed. Lists are short because we ask for short ones.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+Id = Annotated[int, Meta(ge=1, le=1 << 53)]
+
+
+class Ref(msgspec.Struct, frozen=True):
+    """RT writes ids as numbers here and as texts there; those of users are names."""
+
+    number: int | str = msgspec.field(default="", name="id")
+
+    @property
+    def id(self) -> str:
+        return str(self.number)
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A transaction."""
+
+    id: Id
+    Type: str = ""
+    Creator: Ref = Ref()
+    Created: str = ""
+    ObjectId: int | str = ""
+    Field: str | None = None
+    OldValue: str | None = None
+    NewValue: str | None = None
+    Data: str | None = None
+
+
+class Rows(msgspec.Struct, frozen=True):
+    items: list[Row] = []
+
+
+class Ids(msgspec.Struct, frozen=True):
+    items: list[Ref] = []
+
+
+class Link(msgspec.Struct, frozen=True):
+    ref: str = ""
+    url: str = msgspec.field(default="", name="_url")
+
+
+class Ticket(msgspec.Struct, frozen=True):
+    id: Id
+    Subject: str | None = None
+    Status: str = ""
+    Queue: Ref = Ref()
+    Creator: Ref = Ref()
+    Requestor: list[Ref] = []
+    links: list[Link] = msgspec.field(default_factory=list, name="_hyperlinks")
+
+
+class User(msgspec.Struct, frozen=True):
+    Name: str | None = None
+    RealName: str | None = None
+    EmailAddress: str | None = None
+    Privileged: int | str | None = None
+
+
+class Part(msgspec.Struct, frozen=True):
+    """An attachment: one part of a message, base64."""
+
+    ContentType: str | None = None
+    Filename: str | None = None
+    Content: str | None = None
+
+
+class Queue(msgspec.Struct, frozen=True):
+    id: Id
+    Name: str | None = None
+    Disabled: int | str | None = None
+
+
+class System(msgspec.Struct, frozen=True):
+    Version: str = ""
