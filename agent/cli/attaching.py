@@ -52,7 +52,12 @@ def attach(
     _require_ticket(folder, ticket)
     why = _reason(as_is, reason, clearance)
     level = Clearance(clearance) if clearance else None
-    found: Prepared = prepare(file, level, identity.pseudonym_key(folder, ticket), why)
+    try:
+        found: Prepared = prepare(file, level, identity.pseudonym_key(folder, ticket), why)
+    except RelevoError as error:
+        if error.code is not Code.NOT_APPLICABLE:
+            raise
+        raise RelevoError(Code.USAGE, words()("attach.opaque")) from error
     organisation = sender.organisation()
     who = readers(organisation, sender.membership.customer, found.clearance)
     w = words()

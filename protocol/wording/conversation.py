@@ -113,6 +113,10 @@ TABLE: dict[str, tuple[str, str]] = {
         "file of another kind, {before} bytes; {after} would leave",
         "archivo de otro tipo, {before} bytes; saldrían {after}",
     ),
+    "attach.opaque": (
+        "nothing private can be taken out of a file of this kind; --as-is --reason TEXT sends it unchanged, for experts only",
+        "de un archivo de este tipo no se puede quitar nada privado; --as-is --reason TEXTO lo envía sin cambios, solo para expertos",
+    ),
     "attach.as-is": (
         "Nothing is removed from it: whatever is in it leaves this computer.",
         "No se quita nada: todo lo que contiene sale de este equipo.",
