@@ -19,7 +19,7 @@ from protocol.signature_model import (
     Why,
 )
 
-MAX_STEPS = 300_000
+MAX_STEPS = 100_000
 """Comparisons in one look at a bundle; a machine cannot make it longer."""
 SHOWN = 200
 

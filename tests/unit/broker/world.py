@@ -93,6 +93,8 @@ class Org:
     revoked: Revoked = field(default_factory=Revoked)
     desk: Desk | None = None
     """Published only where a test sets it."""
+    more: dict[str, bytes] = field(default_factory=dict)
+    """Other targets of the top-level role, by path."""
     version: int = 1
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     first_root: bytes = b""
@@ -160,6 +162,7 @@ class Org:
             layout.POLICY: to_json(self.policy),
             layout.REVOKED: to_json(self.revoked),
             **desk,
+            **self.more,
         }
 
     def make_targets(
