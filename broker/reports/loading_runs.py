@@ -10,12 +10,12 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     String,
-    Table,
     cast,
     func,
     literal,
     or_,
     select,
+    text,
     type_coerce,
 )
 
@@ -23,8 +23,9 @@ from broker.reports.figures import Period
 from broker.reports.loading import Budget, Wanted, blocks, everything
 from broker.reports.recurring import AGAIN_WITHIN, Known
 from broker.reports.run_metrics import MATCH, WRONG, Evaluated, FixHistory, Opened, SelfService, Warned
+from broker.store.self_service_tables import self_service_runs
 from broker.store.signature_tables import signature_results
-from broker.store.tables import audit, checkpoints, metadata
+from broker.store.tables import FIX_ENTRIES, audit, checkpoints
 from broker.store.ticket_tables import tickets
 from broker.store.trend_tables import trend_warnings
 from protocol.audit import AuditRecord
@@ -33,8 +34,6 @@ from protocol.fix_states import RunState
 from protocol.wire import from_json
 
 _STATES = {state.value: state for state in RunState}
-_FIX = ("fix.", "fix/")
-"""Actions of fixes lie between these: ``/`` comes after ``.``. A LIKE could not use the partial index."""
 
 
 def load_fixes(conn: Connection, wanted: Wanted, budget: Budget) -> list[FixHistory]:
@@ -43,8 +42,8 @@ def load_fixes(conn: Connection, wanted: Wanted, budget: Budget) -> list[FixHist
     found = (
         select(a.agent, a.record)
         .where(
-            a.action >= _FIX[0],
-            a.action < _FIX[1],
+            # As the partial index says it: with bound values SQLite would not see that it may be used.
+            text(FIX_ENTRIES),
             a.idx >= _first_index(conn, period),
             a.record.is_not(None),
             *wanted.of(a.customer),
@@ -130,11 +129,8 @@ def load_known(conn: Connection, wanted: Wanted, earliest: int, budget: Budget) 
 
 
 def load_self_service(conn: Connection, wanted: Wanted, budget: Budget) -> list[SelfService]:
-    """Runs that ended in the period; one that never ended is not among them."""
-    r = _table("self_service_runs")
-    if r is None:
-        return []
-    c = r.c
+    """Runs that ended in the period."""
+    c = self_service_runs.c
     found = select(c.agent, c.customer, c.category, type_coerce(c.ended, BigInteger), c.outcome).where(
         *_within(c.ended, wanted.period), *wanted.of(c.customer)
     )
@@ -154,7 +150,3 @@ def load_opened(conn: Connection, wanted: Wanted, budget: Budget) -> list[Opened
 
 def _within(column: ColumnElement[Any], period: Period) -> tuple[ColumnElement[bool], ...]:
     return column >= from_us(period.since), column < from_us(period.until)
-
-
-def _table(name: str) -> Table | None:
-    return metadata.tables.get(name)

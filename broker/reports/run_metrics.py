@@ -185,8 +185,8 @@ def _asked(opened: Sequence[Opened]) -> Asked:
 
 
 def is_deflected(run: SelfService, asked: Asked) -> bool:
-    """Solved, and from the same machine came no ticket of the category within 72 hours. A run without a
-    category is followed by any ticket."""
+    """Solved, and from the same machine came no ticket of the category within 72 hours. Where either has no
+    category, it may be the same: it counts against us."""
     if run.outcome != SOLVED:
         return False
     mine = asked.get(run.agent, ())
@@ -194,7 +194,7 @@ def is_deflected(run: SelfService, asked: Asked) -> bool:
     for ticket in mine[first:]:
         if ticket.at > run.ended + DEFLECTED_AFTER:
             break
-        if run.category is None or ticket.category == run.category:
+        if not run.category or ticket.category in (None, run.category):
             return False
     return True
 

@@ -1,0 +1,31 @@
+"""Indexes for the first page of filtered lists at a million tickets, and for figures of fix runs.
+
+Revision ``0009``.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+FIX_ENTRIES = "action >= 'fix.' AND action < 'fix/'"
+
+
+def upgrade() -> None:
+    op.create_index("ix_tickets_work", "tickets", ["state", "tier", "priority", "number"])
+    op.create_index(
+        "ix_tickets_customer_work", "tickets", ["customer", "state", "tier", "priority", "number"]
+    )
+    op.create_index("ix_tickets_queue_number", "tickets", ["queue", "number"])
+    op.create_index(
+        "ix_audit_fix",
+        "audit",
+        ["idx"],
+        sqlite_where=sa.text(FIX_ENTRIES),
+        postgresql_where=sa.text(FIX_ENTRIES),
+    )
