@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ _CHILD_S = 60.0
 _CHILD_LIMITS = processes.Confinement(
     address_space_bytes=2 << 30, cpu_s=60, file_size_bytes=0, dies_with_parent=True
 )
-_NAMED = 32
+_ENDING = re.compile(r"(?<=.)\.[A-Za-z0-9]{1,4}$")
 
 
 @dataclass(frozen=True)
@@ -65,15 +66,13 @@ def prepare(path: Path, clearance: Clearance | None, key: bytes, as_is: str | No
     else:
         content, media_type = _cleaned(data), picture_type(data)
     name = shown_name(path.name, redactor)
-    for part in (content, name.encode()):
-        residual(part)
+    residual(content)
     return Prepared(name, kind, media_type, level, content, len(data), dict(redactor.counts), None)
 
 
 def _as_it_is(path: Path, data: bytes, key: bytes, reason: str) -> Prepared:
     redactor = Redactor(Clearance.R3, key, requester=requester_here())
     name = shown_name(path.name, redactor)
-    residual(name.encode())
     return Prepared(
         name=name,
         kind=kind_of(data),
@@ -87,9 +86,14 @@ def _as_it_is(path: Path, data: bytes, key: bytes, reason: str) -> Prepared:
 
 
 def shown_name(name: str, redactor: Redactor) -> str:
-    """The file's name, redacted like everything else and harmless wherever it is written."""
+    """The file's name, redacted like everything else and harmless wherever it is written. A short ending
+    says of what kind it is, and stays."""
     plain = plain_name(name.encode("utf-8", "replace").decode())
-    return plain_name(redactor.name(redactor.text(plain)))
+    ending = _ENDING.search(plain)
+    stem = plain[: ending.start()] if ending else plain
+    shown = redactor.name(redactor.text(stem))
+    residual(shown.encode())  # before the marks of what was removed become part of a name
+    return plain_name(f"{shown}{ending[0] if ending else ''}")
 
 
 def _redacted(redactor: Redactor, text: str) -> bytes:
