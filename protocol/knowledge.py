@@ -13,11 +13,13 @@ from typing import Annotated, NamedTuple
 
 from msgspec import Meta
 
+from protocol.assist import Parameter
 from protocol.desk import Language
 from protocol.errors import Code, RelevoError
 from protocol.ids import TicketId
 from protocol.organisation import Technician
 from protocol.scopes import ANY_CUSTOMER, Role
+from protocol.signature_model import Evidence
 from protocol.wire import Count, Line, Moment, Name, Wire
 
 ArticleId = Annotated[str, Meta(pattern=r"^kb-[1-9][0-9]{0,11}$(?!\n)")]
@@ -295,23 +297,29 @@ class Basis(enum.StrEnum):
     RESOLUTIONS = "resolutions"
 
 
+class SuggestedFix(Wire, frozen=True):
+    """A fix of a known error with what its signature bound."""
+
+    fix: Name
+    params: tuple[Parameter, ...] = ()
+    missing: tuple[str, ...] = ()
+    """Parameters that somebody has to give."""
+
+
 class Suggestion(Wire, frozen=True):
-    """Something that may help on a ticket, and why."""
+    """Something that may help on a ticket, and why: ``evidence``, ``words`` or ``tickets``, by ``basis``."""
 
     basis: Basis
     title: str
     article: ArticleId | None = None
     known_error: Name | None = None
-    match: Count | None = None
-    """Of a signature: the result that feedback is given on."""
+    """Of a signature: ``confirm`` and ``wrong`` are said of it."""
     version: Count | None = None
     words: tuple[str, ...] = ()
-    evidence: tuple[str, ...] = ()
-    bindings: tuple[str, ...] = ()
-    """Of a signature: ``name=value``, ready for the fix."""
-    fixes: tuple[Name, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    fixes: tuple[SuggestedFix, ...] = ()
     tickets: Count = 0
-    """Of resolutions: how many of this customer's tickets it resolved lately."""
+    """How many of this customer's tickets it resolved lately."""
     feedback: str | None = None
 
 

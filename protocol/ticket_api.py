@@ -77,13 +77,6 @@ class TicketReturn(Wire, frozen=True):
     version: Count | None = None
 
 
-class KnowledgeSearch(Wire, frozen=True):
-    """``POST …/kb-searches``: what was looked for, and what was found."""
-
-    query: Annotated[str, Meta(min_length=1, max_length=500)]
-    found: Annotated[tuple[Name, ...], Meta(max_length=50)] = ()
-
-
 class TicketInvite(Wire, frozen=True):
     """``POST …/invitations``: an ``Invitation`` signed by the assignee."""
 

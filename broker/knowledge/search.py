@@ -54,16 +54,20 @@ def find_for(conn: Connection, query: str, language: str, reader: Reader, limit:
     """As ``find``, for somebody whose rights differ by customer."""
     readable = rights.live(reader)
     best: dict[int, _Found] = {}
-    for one in LANGUAGES:
+    for one in sorted(LANGUAGES, key=lambda name: name != language):
         terms = parse(query[:500], one)
         if not terms:
             return ()
-        worth = 1.0 if one == language else OTHER_LANGUAGE
+        asked = one == language
+        if not asked and len(best) >= limit:
+            break
+        worth = 1.0 if asked else OTHER_LANGUAGE
         for candidate in _candidates(conn, terms, one, readable, limit):
             found = _Found(candidate, one, candidate.score * worth, terms)
-            known = best.get(candidate.number)
-            if known is None or found.score > known.score:
-                best[candidate.number] = found
+            known = best.setdefault(candidate.number, found)
+            if found.score > known.score:
+                # Shown is the text in the reader's language, where that was found too.
+                best[candidate.number] = known._replace(score=found.score)
     chosen = sorted(best.values(), key=lambda found: (-found.score, -found.candidate.number))[:limit]
     return _hits(conn, chosen)
 

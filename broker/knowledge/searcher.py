@@ -17,6 +17,7 @@ from sqlalchemy import (
     TableClause,
     column,
     delete,
+    func,
     insert,
     literal_column,
     select,
@@ -29,8 +30,14 @@ from protocol.knowledge import Body
 
 INDEX_PREFIX = "article_index_"
 """Of the tables that belong to an index and to no list of tables."""
-_WEIGHTS = (8.0, 4.0, 1.0, 0.5)
-"""BM25 weights of title, symptoms, body, and second spellings."""
+_COLUMNS = ("title", "symptoms", "body", "spellings")
+_RANKING = "bm25(8.0, 4.0, 1.0, 0.5)"
+"""Weights of title, symptoms, body, and second spellings."""
+
+
+_LEAST_TERMS = 2
+_AFFORDABLE = 10_000
+"""Texts with some word of a query that are ordered, about; ordering one costs about two microseconds."""
 
 
 class Candidate(NamedTuple):
@@ -93,27 +100,56 @@ class Fts5:
         every: bool,
     ) -> list[Candidate]:
         index = _index(language)
-        weights = ", ".join(map(str, _WEIGHTS))
-        score: ColumnElement[float] = literal_column(f"bm25({index.name}, {weights})")
-        whole: ColumnElement[str] = literal_column(index.name, String)
+        if not every:
+            terms = _telling(conn, index, terms)
+        # FTS5 sorts by itself and hands over the best first, so that only those are joined; texts are read
+        # of what is chosen alone (sqlite.org/fts5.html, section 5.2).
         wanted = (
-            select(index.c.rowid, score.label("score"), index.c.title, index.c.symptoms, index.c.body)
+            select(index.c.rowid, index.c.rank.label("score"))
             .join_from(index, articles, articles.c.number == index.c.rowid)
-            .where(whole.op("MATCH")(expression(terms, every=every)), articles.c.live_version.is_not(None))
-            .where(readable)
-            .order_by(score, index.c.rowid.desc())
+            .where(_matches(index, expression(terms, every=every)), index.c.rank.op("MATCH")(_RANKING))
+            .where(articles.c.live_version.is_not(None), readable)
+            .order_by(index.c.rank)
             .limit(limit)
         )
-        return [
-            Candidate(row.rowid, -row.score, row.title, row.symptoms, row.body)
-            for row in conn.execute(wanted)
+        scores = {row.rowid: -row.score for row in conn.execute(wanted)}
+        texts = select(index.c.rowid, index.c.title, index.c.symptoms, index.c.body).where(
+            index.c.rowid.in_(scores)
+        )
+        found = [
+            Candidate(row.rowid, scores[row.rowid], row.title, row.symptoms, row.body)
+            for row in conn.execute(texts)
         ]
+        return sorted(found, key=lambda one: (-one.score, -one.number))
+
+
+def _telling(conn: Connection, index: TableClause, terms: Sequence[Term]) -> list[Term]:
+    """Without the commonest words, which cost most and say least, once rarer ones are there."""
+    loose = [term for term in terms if not term.quoted]
+    if len(loose) <= _LEAST_TERMS:
+        return list(terms)
+    how_many = {term: _count(conn, index, term) for term in loose}
+    kept, total = [term for term in terms if term.quoted], 0
+    for at, term in enumerate(sorted(loose, key=lambda one: how_many[one])):
+        total += how_many[term]
+        if at >= _LEAST_TERMS and total > _AFFORDABLE:
+            break
+        kept.append(term)
+    return kept
+
+
+def _count(conn: Connection, index: TableClause, term: Term) -> int:
+    wanted = select(func.count()).select_from(index).where(_matches(index, _word(term)))
+    return conn.execute(wanted).scalar_one()
+
+
+def _matches(index: TableClause, asked: str) -> ColumnElement[bool]:
+    whole: ColumnElement[str] = literal_column(index.name, String)
+    return whole.op("MATCH")(asked)
 
 
 def _index(language: str) -> TableClause:
-    columns: list[ColumnClause[Any]] = [
-        column(name) for name in ("rowid", "title", "symptoms", "body", "spellings")
-    ]
+    columns: list[ColumnClause[Any]] = [column(name) for name in ("rowid", "rank", *_COLUMNS)]
     return table(f"{INDEX_PREFIX}{language}", *columns)
 
 

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import snowballstemmer
 
 LANGUAGES = ("en", "es")
-MAX_TERMS = 16
-"""Words and phrases of a query that are looked for; what comes after them is left out."""
+MAX_TERMS = 10
+"""Words and phrases of a query that are looked for. Of more words the longest: they say most."""
 MAX_WORD = 60
 _LEAST_PREFIX = 2
 _WORD = re.compile(r"[^\W_]+")
@@ -25,144 +25,17 @@ _STEMMERS = {"en": snowballstemmer.stemmer("english"), "es": snowballstemmer.ste
 _LOCK = threading.Lock()
 """A stemmer keeps the word it works on in itself, and several threads search."""
 
-_STOP = {
-    "en": frozenset(
-        [
-            "a",
-            "an",
-            "and",
-            "are",
-            "as",
-            "at",
-            "be",
-            "been",
-            "but",
-            "by",
-            "can",
-            "cannot",
-            "do",
-            "does",
-            "don",
-            "for",
-            "from",
-            "had",
-            "has",
-            "have",
-            "he",
-            "her",
-            "his",
-            "how",
-            "i",
-            "if",
-            "in",
-            "into",
-            "is",
-            "it",
-            "its",
-            "me",
-            "my",
-            "no",
-            "not",
-            "of",
-            "on",
-            "or",
-            "our",
-            "she",
-            "so",
-            "that",
-            "the",
-            "their",
-            "them",
-            "there",
-            "these",
-            "they",
-            "this",
-            "to",
-            "was",
-            "we",
-            "were",
-            "what",
-            "when",
-            "where",
-            "which",
-            "who",
-            "why",
-            "will",
-            "with",
-            "you",
-            "your",
-        ]
-    ),
-    "es": frozenset(
-        [
-            "a",
-            "al",
-            "ante",
-            "con",
-            "como",
-            "cual",
-            "cuando",
-            "de",
-            "del",
-            "desde",
-            "donde",
-            "e",
-            "el",
-            "ella",
-            "en",
-            "entre",
-            "era",
-            "es",
-            "esta",
-            "este",
-            "esto",
-            "estos",
-            "fue",
-            "ha",
-            "han",
-            "hay",
-            "la",
-            "las",
-            "le",
-            "les",
-            "lo",
-            "los",
-            "me",
-            "mi",
-            "mis",
-            "muy",
-            "nada",
-            "ni",
-            "no",
-            "nos",
-            "o",
-            "para",
-            "pero",
-            "por",
-            "porque",
-            "que",
-            "quien",
-            "se",
-            "ser",
-            "si",
-            "sin",
-            "sobre",
-            "son",
-            "su",
-            "sus",
-            "te",
-            "tu",
-            "tus",
-            "un",
-            "una",
-            "uno",
-            "unos",
-            "y",
-            "ya",
-            "yo",
-        ]
-    ),
-}
+_ENGLISH = """
+a an and are as at be been but by can cannot do does don for from had has have he her his how i if in into
+is it its me my no not of on or our she so that the their them there these they this to was we were what
+when where which who why will with you your
+"""
+_SPANISH = """
+a al ante con como cual cuando de del desde donde e el ella en entre era es esta este esto estos fue ha han
+hay la las le les lo los me mi mis muy nada ni no nos o para pero por porque que quien se ser si sin sobre
+son su sus te tu tus un una uno unos y ya yo
+"""
+_STOP = {"en": frozenset(_ENGLISH.split()), "es": frozenset(_SPANISH.split())}
 """Words that say nothing about the problem; looked for only where a query has no others. Folded."""
 
 
@@ -244,6 +117,12 @@ def parse(query: str, language: str) -> tuple[Term, ...]:
             (stems(word, language),),
             fold(word) if word == last and len(word) >= _LEAST_PREFIX else None,
         )
-        for word in telling
+        for word in _longest(telling, MAX_TERMS - len(phrases))
     ]
     return tuple([*phrases, *words][:MAX_TERMS])
+
+
+def _longest(words: list[str], most: int) -> list[str]:
+    """So many of the words, in their order."""
+    kept = set(sorted(words, key=len, reverse=True)[: max(0, most)])
+    return [word for word in words if word in kept]

@@ -23,7 +23,7 @@ from protocol.errors import Code, RelevoError
 from protocol.escalation import Escalation, Handover, check_escalation, title_of
 from protocol.organisation import Organisation
 from protocol.routing import can_hold, queue_for_tier
-from protocol.ticket_api import KnowledgeSearch, TicketEscalate, TicketReturn
+from protocol.ticket_api import TicketEscalate, TicketReturn
 from protocol.tickets import Move, Party, next_state
 from protocol.wire import facts
 
@@ -39,19 +39,6 @@ async def draft_handover(broker: Broker, call: Call) -> Handover:
         return handover.draft(ticket, seen, artifact_rows.of_ticket(conn, ticket.ticket))
 
     return await broker.store.read(query)
-
-
-async def record_search(broker: Broker, call: Call) -> TicketView:
-    """``POST …/kb-searches``: the knowledge base was searched for this ticket."""
-    body, who, org = call.take(KnowledgeSearch), call.who, broker.organisation.require()
-
-    def apply(tx: Tx, ticket: TicketView, now: datetime) -> TicketView:
-        steps.require_open(ticket)
-        clearance = clearance_at(org, who.person, ticket.customer)
-        evidence.record_search(tx, ticket, body.query, body.found, doer_of(who), now, clearance)
-        return ticket
-
-    return await change(broker, call, Act.SEARCH, None, apply)
 
 
 async def escalate_ticket(broker: Broker, call: Call) -> TicketView:

@@ -8,6 +8,7 @@ from broker.calls import Call
 from broker.context import Broker
 from broker.conversation import said
 from broker.guests import clearance_at, is_invited
+from broker.knowledge import ticket_api as knowledge
 from broker.policy import Act, may_act, require_assignable, require_takeable, require_visible
 from broker.store.engine import Tx
 from broker.tickets import creation, escalations, rows, steps
@@ -231,10 +232,18 @@ async def resume_ticket(broker: Broker, call: Call) -> TicketView:
 
 
 async def resolve_ticket(broker: Broker, call: Call) -> TicketView:
-    """``POST …/resolve`` by the assignee, from In Progress or Pending."""
+    """``POST …/resolve`` by the assignee, from In Progress or Pending.
+
+    ``article`` is one that is there, or ``new`` for a draft from the ticket.
+
+    Raises:
+        RelevoError: ``not-found`` for an article that the caller may not see; as ``steps.resolve``.
+    """
     body, who = call.take(TicketResolve), call.who
+    found = await knowledge.prepared(broker, call, body)
 
     def apply(tx: Tx, ticket: TicketView, now: datetime) -> TicketView:
+        article, hand_back = knowledge.resolved_by(broker, tx, who, ticket, body, found)
         return steps.resolve(
             broker,
             tx,
@@ -244,9 +253,9 @@ async def resolve_ticket(broker: Broker, call: Call) -> TicketView:
             tier=may_act(who.person, ticket, Act.RESOLVE),
             doer=doer_of(who),
             now=now,
-            article=body.article,
+            article=article,
             no_article_reason=body.no_article_reason,
-            hand_back=body.hand_back,
+            hand_back=hand_back,
         )
 
     return await change(broker, call, Act.RESOLVE, body.version, apply)

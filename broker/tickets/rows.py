@@ -98,7 +98,7 @@ class Placed(NamedTuple):
 
 def add(conn: Connection, new: TicketNew, placed: Placed, now: datetime) -> TicketView:
     """A new row with the next number; the caller writes its event in the same transaction."""
-    number = _next_number(conn)
+    number = next_number(conn, "ticket")
     conn.execute(
         insert(tickets).values(
             number=number,
@@ -213,8 +213,8 @@ def open_count(conn: Connection, agent: str, most: int) -> int:
     return len(conn.execute(wanted.limit(most)).all())
 
 
-def _next_number(conn: Connection) -> int:
-    name = "ticket"
+def next_number(conn: Connection, name: str) -> int:
+    """The next number of a counter; in the transaction that uses it."""
     done = conn.execute(update(counters).where(counters.c.name == name).values(value=counters.c.value + 1))
     if done.rowcount == 0:
         conn.execute(insert(counters).values(name=name, value=1))

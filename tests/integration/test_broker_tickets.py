@@ -45,7 +45,7 @@ async def test_a_ticket_goes_from_new_to_closed_and_every_step_is_in_its_timelin
             ("reopen", {"reason": "otra vez"}, "in-progress"),
             (
                 "resolve",
-                {"resolution": "cable nuevo", "cause": "hardware", "article": "cables"},
+                {"resolution": "cable nuevo", "cause": "hardware", "article": "new"},
                 "resolved",
             ),
             ("close", {}, "closed"),

@@ -1,0 +1,133 @@
+"""The knowledge base on a ticket: what may help, a draft from it, and the article that resolved it."""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import Connection
+
+from broker.calls import Call, Caller
+from broker.context import Broker
+from broker.guests import clearance_at
+from broker.knowledge import articles, drafting, rows, suggest
+from broker.knowledge.api import count, shown, standing_of
+from broker.policy import Act, may_act
+from broker.store.engine import Tx
+from broker.tickets import rows as ticket_rows
+from protocol.api import TicketResolve, TicketView
+from protocol.escalation import HandBack
+from protocol.findings import Finding
+from protocol.knowledge import ArticleDraftFrom, ArticleView, Suggestions, reader_at
+from protocol.organisation import tier_for
+
+NEW = "new"
+"""``article`` of a resolution: make a draft from the ticket, and name that."""
+
+
+async def suggest_for_ticket(broker: Broker, call: Call) -> Suggestions:
+    """``GET /v1/tickets/{ticket}/suggestions``: what may help, the surest first, each with its reason.
+
+    It is no search: passing a ticket on asks for one that somebody made.
+
+    Raises:
+        RelevoError: ``not-found``; ``role-missing``.
+    """
+    who, wanted, now = call.who, call.param("ticket"), broker.clock()
+    org = broker.organisation.require()
+
+    def query(conn: Connection) -> Suggestions:
+        ticket = ticket_rows.load(conn, wanted)
+        may_act(who.person, ticket, Act.SEARCH)
+        reader = reader_at(who.person, ticket.customer)
+        found = suggest.ordered(
+            suggest.by_signatures(conn, org, ticket, reader, clearance_at(org, who.person, ticket.customer)),
+            suggest.by_words(conn, ticket, reader),
+            suggest.by_resolutions(conn, ticket, reader, now),
+        )
+        return Suggestions(ticket=ticket.ticket, rows=found)
+
+    suggested = await broker.store.read(query)
+    await count(broker, "shown", suggest.numbers(suggested.rows))
+    return suggested
+
+
+async def draft_article(broker: Broker, call: Call) -> ArticleView:
+    """``POST /v1/tickets/{ticket}/article``: a draft of the caller's from what the ticket tells.
+
+    Raises:
+        RelevoError: ``not-found``; ``role-missing``.
+    """
+    body, who, wanted = call.take(ArticleDraftFrom), call.who, call.param("ticket")
+    await broker.store.read(lambda conn: may_act(who.person, ticket_rows.load(conn, wanted), Act.SEARCH))
+    found = await drafting.findings_of(broker, wanted)
+    standing = standing_of(call)
+
+    def unit(tx: Tx) -> ArticleView:
+        ticket = ticket_rows.load(tx.conn, wanted)
+        may_act(who.person, ticket, Act.SEARCH)
+        article = _drafted(broker, tx, who, ticket, found, language=body.language)
+        return shown(tx.conn, articles.see(tx.conn, article, standing.reader, standing.person), standing)
+
+    return await broker.store.write(unit)
+
+
+def _drafted(
+    broker: Broker,
+    tx: Tx,
+    who: Caller,
+    ticket: TicketView,
+    found: tuple[Finding, ...],
+    *,
+    language: str | None = None,
+    resolution: str | None = None,
+    cause: str | None = None,
+) -> str:
+    stated = ticket.cause.value if ticket.cause else None
+    text = drafting.draft(
+        tx.conn,
+        broker.organisation.require(),
+        ticket,
+        found,
+        language=language or ticket.language,
+        tier=tier_for(who.person, ticket.customer),
+        resolution=resolution or ticket.resolution or "",
+        cause=cause or stated,
+    )
+    standing = articles.Standing(who.person.id, who.actor, reader_at(who.person, ticket.customer))
+    return articles.create(tx, text, None, standing, broker.clock())
+
+
+# --- resolving ---------------------------------------------------------------------------------
+
+
+async def prepared(broker: Broker, call: Call, body: TicketResolve) -> tuple[Finding, ...]:
+    """What a draft at resolve needs to have read before the transaction."""
+    if body.article != NEW:
+        return ()
+    who, wanted = call.who, call.param("ticket")
+    await broker.store.read(lambda conn: may_act(who.person, ticket_rows.load(conn, wanted), Act.RESOLVE))
+    return await drafting.findings_of(broker, wanted)
+
+
+def resolved_by(
+    broker: Broker, tx: Tx, who: Caller, ticket: TicketView, body: TicketResolve, found: tuple[Finding, ...]
+) -> tuple[str | None, HandBack | None]:
+    """The article that a resolution names, counted as having solved it; and what goes back to the other
+    tiers. Both name the draft where one was asked for.
+
+    Raises:
+        RelevoError: ``not-found`` for one that is not there, or that the resolver may not see.
+    """
+    reader = reader_at(who.person, ticket.customer)
+    named = body.article or None
+    if named == NEW:
+        named = _drafted(broker, tx, who, ticket, found, resolution=body.resolution, cause=body.cause.value)
+    elif named is not None:
+        articles.see(tx.conn, named, reader, who.person.id)
+    back = body.hand_back
+    if back is not None and back.article == NEW:
+        back = msgspec.structs.replace(back, article=named)
+    elif back is not None and back.article is not None:
+        articles.see(tx.conn, back.article, reader, who.person.id)
+    if named is not None and named != ticket.article:
+        rows.count(tx.conn, "solved", [rows.number_of(named)])
+    return named, back
