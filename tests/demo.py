@@ -1,8 +1,8 @@
 """`make demo`: the main job for real on this one machine, narrated.
 
-Organisation, broker, agent, ticket, consent, diagnosis, log search, screenshot, an approved fix that repairs
-a fault the demo makes, its undo, resolution and audit verification: all through the documented command
-lines. Everything is left below `.demo/`. Exits non-zero if any step fails.
+Organisation, broker, agent, ticket, consent, diagnosis, log search, screenshot, hand-over to the next tier, an
+approved fix that repairs a fault the demo makes, its undo, resolution and audit verification: all through the
+documented command lines. Everything is left below `.demo/`. Exits non-zero if any step fails.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def display() -> Iterator[str]:
                 process.wait(10)
 
 
-def organisation(world: World) -> Person:
+def organisation(world: World) -> tuple[Person, Person]:
     say("1. An organisation: its keys are made here and never reach the broker")
     world.init_organisation()
     say("2. The broker: one process, one port, TLS always")
@@ -88,8 +88,8 @@ def organisation(world: World) -> Person:
         if (fix / "manifest.toml").exists():
             world.admin("org", "fix", "add", str(fix))
     world.admin("org", "publish")
-    say("3. A technician joins with an SSH key; there are no passwords")
-    return world.technician("ana", tier=2)
+    say("3. Two technicians join with their SSH keys; there are no passwords")
+    return world.technician("ana", tier=1), world.technician("bo", tier=2)
 
 
 def diagnosis(world: World, machine: Machine, ana: Person, ticket: str) -> None:
@@ -109,26 +109,59 @@ def diagnosis(world: World, machine: Machine, ana: Person, ticket: str) -> None:
     ana("screenshot", ticket, "-o", str(world.folder / "screen.png"))
 
 
-def repair(locks: Path, ana: Person, ticket: str) -> None:
-    say("9. A fault: a lock file whose owner is gone. Check, plan, apply, verify")
+def session(machine: Machine, who: Person, ticket: str, scopes: str, reason: str) -> None:
+    """The technician asks, the person reads what is asked, by whom and why, and allows it."""
+    asking = who.begin("session", "open", ticket, "--scope", scopes, "--minutes", "10", "--reason", reason)
+    request = machine.request()
+    machine("requests")
+    machine("allow", request["id"])
+    out, err = asking.communicate(timeout=60)
+    announce(Result(tuple(str(word) for word in asking.args), asking.returncode, out, err, 0.0))  # type: ignore[union-attr]
+    if asking.returncode:
+        raise AssertionError("the session did not open")
+
+
+def end_session(machine: Machine, who: Person, ticket: str) -> None:
+    who("session", "end", ticket)
+    wait_until(
+        "the session to end on the machine", lambda: not machine("status", "--json").json()["sessions"]
+    )
+
+
+def hand_over(machine: Machine, ana: Person, bo: Person, ticket: str) -> None:
+    say(
+        "9. The first tier has looked everywhere and hands over; what it saw goes along, its session does not"
+    )
+    end_session(machine, ana, ticket)
+    ana("kb", "search", "backup lock", "--ticket", ticket)
+    ana(
+        "ticket", "escalate", ticket, "--to", "2", "--reason-code", "no_kb_match",
+        "--question", "Who holds the lock of the backup?",
+    )  # fmt: skip
+    bo("ticket", "accept", ticket)
+    session(machine, bo, ticket, "diagnose,fix", "Remove the lock that stops the backup")
+
+
+def repair(locks: Path, bo: Person, ticket: str) -> None:
+    say("10. A fault: a lock file whose owner is gone. Check, plan, apply, verify")
     gone = subprocess.Popen(["true"])
     gone.wait()
     lock = locks / "backup.lock"
     lock.write_text(f"{gone.pid}\n")
     param = ("--param", f"path={lock}")
-    ana("fix", "plan", ticket, "stale-lock", *param)
-    ana("fix", "run", ticket, "stale-lock", *param, "--yes")
+    bo("fix", "plan", ticket, "stale-lock", *param)
+    bo("fix", "run", ticket, "stale-lock", *param, "--yes")
     if lock.exists():
         raise AssertionError("the fix did not repair the fault")
-    say("10. And back again: the undo restores what was there")
-    ana("fix", "undo", ticket, "stale-lock", "--yes")
+    say("11. And back again: the undo restores what was there")
+    bo("fix", "undo", ticket, "stale-lock", "--yes")
     if not lock.exists():
         raise AssertionError("the undo did not restore the file")
-    ana("fix", "run", ticket, "stale-lock", *param, "--yes")
+    bo("fix", "run", ticket, "stale-lock", *param, "--yes")
 
 
 def main_job(world: World, screen: str) -> None:
-    ana = organisation(world)
+    ana, bo = organisation(world)
     say("4. A person installs the agent with a one-use token")
     machine = world.machine(env={"DISPLAY": screen})
     say("5. The person asks for help")
@@ -137,40 +170,25 @@ def main_job(world: World, screen: str) -> None:
     ana("ticket", "take", ticket)
     ana("ticket", "reply", ticket, "I will have a look; you will be asked first.")
     say("6. The technician asks for a session, the person reads what is asked and allows it")
-    asking = ana.begin("session", "open", ticket, "--scope", "diagnose,logs,screenshot,fix", "--minutes", "10",
-                       "--reason", "Find out why the backup does not start")  # fmt: skip
-    request = machine.request()
-    machine("requests")
-    machine("allow", request["id"])
-    out, err = asking.communicate(timeout=60)
-    announce(Result(tuple(str(word) for word in asking.args), asking.returncode, out, err, 0.0))  # type: ignore[union-attr]
-    if asking.returncode:
-        raise AssertionError("the session did not open")
+    session(machine, ana, ticket, "diagnose,logs,screenshot", "Find out why the backup does not start")
     diagnosis(world, machine, ana, ticket)
+    hand_over(machine, ana, bo, ticket)
     with tempfile.TemporaryDirectory(prefix="relevo-demo-") as locks:  # the fix may touch /tmp, not .demo
-        repair(Path(locks), ana, ticket)
-    say("11. Resolved, session ended, closed")
-    ana("session", "end", ticket)
-    wait_until(
-        "the session to end on the machine", lambda: not machine("status", "--json").json()["sessions"]
-    )
-    ana(
-        "ticket",
-        "resolve",
-        ticket,
-        "Removed the stale lock of a backup that was killed",
-        "--cause",
-        "software",
-        "--no-article",
-        "It happened once",
-    )
-    ana("ticket", "close", ticket, "--reason", "They say it works")
+        repair(Path(locks), bo, ticket)
+    say("12. Resolved, session ended; what was learnt becomes an article; closed")
+    end_session(machine, bo, ticket)
+    bo(
+        "ticket", "resolve", ticket, "Removed the stale lock of a backup that was killed",
+        "--cause", "software", "--article", "new",
+    )  # fmt: skip
+    machine("rate", ticket, "5", "Quick, and I saw everything")
+    bo("ticket", "close", ticket, "--reason", "They say it works")
     ana("ticket", "show", ticket)
-    say("12. The person's own receipt: who saw, ran and changed what")
+    say("13. The person's own receipt: who saw, ran and changed what")
     machine("receipts")
-    say("13. Nobody has to believe the broker: the log is verified with the client's own keys")
+    say("14. Nobody has to believe the broker: the log is verified with the client's own keys")
     world.admin("audit", "verify")
-    ana("audit", "show", ticket)
+    bo("audit", "show", ticket)
 
 
 def main() -> int:
