@@ -14,7 +14,7 @@ MAX_AGE = timedelta(days=3)
 MIN_ATTEMPTS = 5
 """Given up only after so many, too: a clock that jumps ahead must not throw away what was never tried."""
 MAX_HOLD = timedelta(days=60)
-BATCH = 20
+BATCH = 40
 FAULTS = 3
 """Failures of a target in a row before it is left alone for a while."""
 FIRST_REST_S = 5.0

@@ -32,9 +32,10 @@ CONNECT_S = 10.0
 of a handshake leaves its socket to the garbage collector."""
 DEADLINE_S = 15.0
 """For a whole call; receivers are told to answer first and to work afterwards."""
-AT_ONCE = 4
+AT_ONCE = 8
 """Calls to one target at a time."""
 _GONE = 410
+_NO_CONTENT = 204
 
 
 def call_of(
@@ -109,7 +110,7 @@ def make_client(context: ssl.SSLContext) -> Client:
         follow_redirects=False,
         trust_env=False,
         timeout=httpx2.Timeout(DEADLINE_S, connect=CONNECT_S),
-        limits=httpx2.Limits(max_connections=AT_ONCE, max_keepalive_connections=1, keepalive_expiry=30),
+        limits=httpx2.Limits(max_connections=AT_ONCE, keepalive_expiry=30),
     )
 
 
@@ -133,6 +134,8 @@ async def post(client: Client, webhook: Webhook, message: str, body: bytes, now:
     try:
         async with asyncio.timeout(DEADLINE_S):
             async with client.stream("POST", webhook.url, content=body, headers=headers) as answer:
+                if answer.headers.get("content-length") == "0" or answer.status_code == _NO_CONTENT:
+                    await answer.aread()  # nothing to read: the connection is good for the next call
                 return _judged(answer.status_code)
     except TimeoutError:
         return Outcome(End.DOWN, "no answer in time")

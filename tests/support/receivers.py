@@ -31,9 +31,7 @@ class Mailbox:
     logins: list[tuple[str, str]] = field(default_factory=list)
     connections: int = 0
 
-    async def handle_RCPT(
-        self, server: Any, session: Any, envelope: Any, address: str, options: Any
-    ) -> str:
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
         answer = self.recipients_answer(address)
         if answer.startswith("250"):
             envelope.rcpt_tos.append(address)
@@ -151,8 +149,8 @@ class Target:
         try:
             while await self._one(reader, writer):
                 pass
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            return  # the other side went, or the test is over
         finally:
             writer.close()
 
