@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 import click
 
 from protocol.amounts import duration, size
+from protocol.drivers.files import write_private
 from protocol.drivers.shown import local_stamp
 from protocol.drivers.terminal import Command, emit_json, note, option, printable, say, words
 from protocol.trend_api import (
@@ -31,10 +32,13 @@ _KINDS = click.Choice([kind.value for kind in Kind])
 @click.command("trends", cls=Command, help="agent.trends")
 @click.argument("agent_id", metavar="AGENT")
 @option("--kind", type=_KINDS, help="option.trend-kind")
+@option("--plot", metavar="FILE", help="option.trend-plot")
 @technician_options
-def trends(agent_id: str, kind: str | None, home: Path, as_json: bool) -> None:
+def trends(agent_id: str, kind: str | None, plot: str | None, home: Path, as_json: bool) -> None:
     query = f"?kind={kind}" if kind else ""
     found = client(home).get_json(f"/v1/agents/{quote(agent_id, safe='')}/trends{query}", TrendsView)
+    if plot is not None:
+        _draw(found, Kind(kind or Kind.DISK.value), Path(plot).expanduser().absolute())
     if as_json:
         emit_json(found)
         return
@@ -47,6 +51,14 @@ def trends(agent_id: str, kind: str | None, home: Path, as_json: bool) -> None:
         note(w("agent.trends.lost", missing=found.missing, refused=found.refused))
     titles = [w(f"column.{name}") for name in ("kind", "subject", "points", "value", "a_day", "forecast")]
     show_rows(titles, [_row(one) for one in found.series], "agent.trends.none")
+
+
+def _draw(found: TrendsView, kind: Kind, file: Path) -> None:
+    from technician.reports.plot import svg
+    from technician.reports.trends import chart_of
+
+    write_private(file, svg(chart_of(found, kind)).encode())
+    note(words()("trends.plot.written", file=printable(str(file))))
 
 
 def _row(one: SeriesView) -> tuple[object, ...]:
