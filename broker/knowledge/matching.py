@@ -64,9 +64,18 @@ def results(conn: Connection, ticket_number: int, held: Clearance) -> tuple[Sign
         if not covers_clearance(held, Clearance(row.clearance)):
             continue
         seen = newest.get(row.known_error)
-        if seen is None or (seen.verdict == Outcome.UNKNOWN and row.verdict != Outcome.UNKNOWN):
+        if seen is None or _tells_more(row, seen):
             newest[row.known_error] = row
     return tuple(_of(row) for row in sorted(newest.values(), key=lambda row: -row.id))
+
+
+def _tells_more(older: Row[Any], newer: Row[Any]) -> bool:
+    """An *unknown* takes nothing back; and beside a technician's bare verdict the broker's own about the same
+    run, which is stored just before, has the evidence."""
+    if newer.verdict == Outcome.UNKNOWN:
+        return bool(older.verdict != Outcome.UNKNOWN)
+    bare = newer.by is not None and older.by is None
+    return bare and (older.verdict, older.version) == (newer.verdict, newer.version)
 
 
 def _of(row: Row[Any]) -> SignatureMatch:

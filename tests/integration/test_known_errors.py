@@ -206,6 +206,7 @@ async def test_a_publication_with_a_known_error_that_went_back_or_was_altered_is
         assert (await publish(world, known_error(version=2))).code == "rollback"
         assert (await publish(world, known_error(version=3, impact=4))).code == "rollback"
         assert world.broker.organisation.require().known_errors == (first,)
+        world.org.more = targets(first)
         files = world.org.next()
         (path,) = (path for path in files if path.endswith(".stale-lock.json"))
         altered = {**files, path: files[path].replace(b'"impact":2', b'"impact":4')}
