@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
 import click
 
-from agent import identity
+from agent import identity, messages
 from agent.cli.chatting import pages
 from agent.cli.common import agent_options
 from agent.folder import Folder
+from agent.localclient import ask as local_ask
 from protocol.conversation import Said, Side
 from protocol.drivers import saying
 from protocol.drivers.files import write_new
@@ -74,6 +76,7 @@ def attach(
     if not yes:
         _ask(w("attach.sure"))
     view = sender.send(ticket, found, organisation)
+    _pass_on(folder)
     if as_json:
         emit_json(
             {
@@ -117,6 +120,12 @@ def _ask(question: str) -> None:
         raise RelevoError(Code.CONSENT_DENIED, "not sent")
 
 
+def _pass_on(folder: Folder) -> None:
+    """A running agent sends the journal when somebody calls; without one it goes with its next start."""
+    with contextlib.suppress(RelevoError):
+        local_ask(folder, messages.StatusQuery(), messages.Status, timeout_s=2.0)
+
+
 @click.command(cls=Command, help="attachments")
 @click.argument("ticket")
 @agent_options
@@ -158,6 +167,7 @@ def fetch(artifact: str, output: Path, folder: Folder, as_json: bool) -> None:
         raise RelevoError(Code.ALREADY_EXISTS, str(output))
     found = get(folder, artifact)
     write_new(output, found.content)
+    _pass_on(folder)
     if as_json:
         emit_json(found.attachment)
     else:
