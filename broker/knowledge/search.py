@@ -89,7 +89,7 @@ def _candidates(
 
 
 def _matched(candidate: Candidate, terms: Sequence[Term]) -> tuple[str, ...]:
-    words = f" {candidate.title} | {candidate.symptoms} | {candidate.body} "
+    words = f" {candidate.title} | {candidate.symptoms} | {candidate.body} | {candidate.spellings} "
     return tuple(term.shown for term in terms if term.in_text(words))
 
 

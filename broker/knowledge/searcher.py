@@ -48,6 +48,7 @@ class Candidate(NamedTuple):
     title: str
     symptoms: str
     body: str
+    spellings: str
 
 
 class Searcher(Protocol):
@@ -113,11 +114,9 @@ class Fts5:
             .limit(limit)
         )
         scores = {row.rowid: -row.score for row in conn.execute(wanted)}
-        texts = select(index.c.rowid, index.c.title, index.c.symptoms, index.c.body).where(
-            index.c.rowid.in_(scores)
-        )
+        texts = select(index.c.rowid, *(index.c[name] for name in _COLUMNS)).where(index.c.rowid.in_(scores))
         found = [
-            Candidate(row.rowid, scores[row.rowid], row.title, row.symptoms, row.body)
+            Candidate(row.rowid, scores[row.rowid], *(row._mapping[name] for name in _COLUMNS))
             for row in conn.execute(texts)
         ]
         return sorted(found, key=lambda one: (-one.score, -one.number))

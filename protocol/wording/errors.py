@@ -147,11 +147,14 @@ TABLE: Table = {
         "Mire el estado actual e inténtelo otra vez.",
     ),
     "invalid-transition": (
-        "The ticket cannot do that now: {detail}",
-        "El tique no puede hacer eso ahora: {detail}",
+        "It is not in a state for that: {detail}",
+        "No está en un estado que lo permita: {detail}",
     ),
-    "invalid-transition.do": ("See `relevo ticket show`.", "Consulte `relevo ticket show`."),
-    "stale-version": ("Somebody changed it before you.", "Alguien lo ha cambiado antes."),
+    "invalid-transition.do": (
+        "Look at it again with `relevo ticket show` or `relevo kb show`.",
+        "Mírelo de nuevo con `relevo ticket show` o `relevo kb show`.",
+    ),
+    "stale-version": ("Somebody changed it before you: {detail}", "Alguien lo ha cambiado antes: {detail}"),
     "stale-version.do": ("Look at it again, then repeat your change.", "Mírelo de nuevo y repita el cambio."),
     "token-used": ("This enrolment token was already used.", "Este archivo de alta ya se ha usado."),
     "token-used.do": ("Ask for a new one.", "Pida uno nuevo."),

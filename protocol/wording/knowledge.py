@@ -12,9 +12,9 @@ TABLE: dict[str, tuple[str, str]] = {
         'relevo kb search "cola de impresión parada"',
     ),
     "kb.search": (
-        "Search the articles you may read. With --ticket, those for its customer, and the ticket says that "
+        "Search the articles you may read. For a ticket, those for its customer, and the ticket says that "
         "you searched.",
-        "Buscar en los artículos que puede leer. Con --ticket, los de su cliente, y el tique dice que ha "
+        "Buscar en los artículos que puede leer. Para un tique, los de su cliente, y el tique dice que ha "
         "buscado.",
     ),
     "kb.search.example": (
@@ -23,7 +23,10 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "kb.show": ("Show an article.", "Mostrar un artículo."),
     "kb.show.example": ("relevo kb show kb-1", "relevo kb show kb-1"),
-    "kb.list": ("List the articles you may see, newest first.", "Listar los artículos que puede ver."),
+    "kb.list": (
+        "List the articles you may see, newest first.",
+        "Listar los artículos que puede ver, primero los nuevos.",
+    ),
     "kb.list.example": ("relevo kb list --due-review", "relevo kb list --due-review"),
     "kb.suggest": (
         "Show what may help on a ticket, the surest first, and why.",
