@@ -160,7 +160,11 @@ def connector_test(name: str, data: Path, as_json: bool) -> None:
     from broker.connectors.settings import load
 
     one = load(config_of(data).data, _known(name))
-    found = asyncio.run(_identify(one))
+    try:
+        found = asyncio.run(_identify(one))
+    except RelevoError as error:
+        note(words()("connector.fails", name=name, code=error.code.value, detail=printable(error.detail)))
+        raise
     if as_json:
         emit_json({"name": name, "user": found.user, "system": found.system, "queues": list(found.queues)})
         return

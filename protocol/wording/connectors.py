@@ -92,6 +92,7 @@ TABLE: Table = {
         "{name}: {system} answers; we are {user} there; queues {queues}.",
         "{name}: {system} responde; allí somos {user}; colas {queues}.",
     ),
+    "connector.fails": ("{name}: {code}: {detail}", "{name}: {code}: {detail}"),
     "connector.state.ok": ("working", "en marcha"),
     "connector.state.waiting": ("not begun", "sin empezar"),
     "connector.state.failing": (
