@@ -23,14 +23,17 @@ _CALL_S = 60.0
 _MOST_CALLERS = 32
 
 Answer = Callable[[messages.LocalRequest], Awaitable[messages.LocalAnswer]]
+Converse = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+"""Takes a connection over until its end."""
 
 
 class LocalServer:
-    """One request, one answer, per connection."""
+    """One request, one answer, per connection; self-service takes its connection over (``converse``)."""
 
-    def __init__(self, folder: Folder, answer: Answer) -> None:
+    def __init__(self, folder: Folder, answer: Answer, converse: Converse) -> None:
         self._path = folder.socket
         self._answer = answer
+        self._converse = converse
         self._callers = 0
 
     async def start(self) -> asyncio.Server:
@@ -51,19 +54,36 @@ class LocalServer:
             if self._callers > _MOST_CALLERS or not _same_user(writer):
                 return
             async with asyncio.timeout(_CALL_S):
-                framing.send(writer, await self._one(reader))
-                await writer.drain()
+                request = await self._request(reader)
+                if not isinstance(request, messages.SelfServe):
+                    framing.send(writer, await self._one(request))
+                    await writer.drain()
+                    return
+            await self._take_over(reader, writer)
         except (TimeoutError, ConnectionError) as error:
             _logger.info("local caller went away: %s", error)
         finally:
             self._callers -= 1
             writer.close()
 
-    async def _one(self, reader: asyncio.StreamReader) -> messages.LocalAnswer:
+    @staticmethod
+    async def _request(reader: asyncio.StreamReader) -> messages.LocalRequest | messages.LocalFailure:
         try:
-            request = await framing.receive(reader, messages.LocalRequest)
-            if request is None:
-                return messages.LocalFailure(code=Code.MALFORMED, detail="no request")
+            request: messages.LocalRequest | None = await framing.receive(reader, messages.LocalRequest)
+        except RelevoError as error:
+            return messages.LocalFailure(code=error.code, detail=error.detail)
+        return request or messages.LocalFailure(code=Code.MALFORMED, detail="no request")
+
+    async def _take_over(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self._converse(reader, writer)
+        except RelevoError as error:
+            framing.send(writer, messages.LocalFailure(code=error.code, detail=error.detail))
+
+    async def _one(self, request: messages.LocalRequest | messages.LocalFailure) -> messages.LocalAnswer:
+        try:
+            if isinstance(request, messages.LocalFailure):
+                return request
             return await self._answer(request)
         except RelevoError as error:
             return messages.LocalFailure(code=error.code, detail=error.detail)

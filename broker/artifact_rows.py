@@ -51,9 +51,20 @@ def of_ticket(conn: Connection, ticket: str) -> tuple[ArtifactView, ...]:
 
 
 def add(
-    conn: Connection, manifest: ArtifactManifest, customer: str, envelope: bytes, now: datetime
+    conn: Connection,
+    manifest: ArtifactManifest,
+    customer: str,
+    envelope: bytes,
+    now: datetime,
+    *,
+    of_session: bool = True,
 ) -> ArtifactView:
-    own = {"grant_id": manifest.grant, "kind": manifest.kind, "sealed": manifest.sealed}
+    """``of_session`` is False for what a user let go with a ticket after self-service."""
+    own = {
+        "grant_id": manifest.grant if of_session else None,
+        "kind": manifest.kind,
+        "sealed": manifest.sealed,
+    }
     return _add(conn, manifest.artifact, manifest, customer, envelope, now, own)
 
 

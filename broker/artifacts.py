@@ -22,6 +22,7 @@ from broker.context import Broker
 from broker.guests import require_readable, require_ticket_visible
 from broker.knowledge import evaluating
 from broker.refusals import claimed
+from broker.selfservice import evidence
 from broker.sessions import rows
 from broker.store.engine import Tx
 from broker.store.session_tables import artifacts
@@ -33,7 +34,6 @@ from protocol.documents import ArtifactManifest
 from protocol.dsse import open_envelope, unsafe_peek
 from protocol.envelope import Envelope
 from protocol.errors import Code, RelevoError
-from protocol.organisation import Organisation
 from protocol.scopes import Scope
 from protocol.sshkeys import PublicKey
 from protocol.wire import Fact, facts, from_json, to_json
@@ -107,16 +107,19 @@ def _prove(broker: Broker, conn: Connection, envelope: Envelope) -> _Proved:
     if row is None:
         raise RelevoError(Code.UNAUTHENTICATED, f"{claim.agent} is not enrolled")
     manifest = open_envelope(envelope, ArtifactManifest, [PublicKey.from_text(row.key)])
-    _check(broker.organisation.require(), conn, manifest)
+    _check(broker, conn, manifest)
     return _Proved(manifest, to_json(envelope), row.customer)
 
 
-def _check(org: Organisation, conn: Connection, manifest: ArtifactManifest) -> None:
-    if manifest.agent in org.revoked.agents:
+def _check(broker: Broker, conn: Connection, manifest: ArtifactManifest) -> None:
+    if manifest.agent in broker.organisation.require().revoked.agents:
         raise RelevoError(Code.REVOKED, manifest.agent)
     if manifest.size_bytes > MAX_BYTES:
         raise RelevoError(Code.TOO_LARGE, f"artifact of {manifest.size_bytes} bytes")
     session = rows.find(conn, manifest.grant)
+    if session is None and evidence.is_of_run(conn, manifest):
+        evidence.check(conn, manifest, broker.clock())
+        return
     if session is None or session.agent != manifest.agent or session.ticket != manifest.ticket:
         raise RelevoError(Code.IDENTITY_MISMATCH, "the artifact belongs to no session of this machine")
     session.require_agreed()
@@ -135,9 +138,12 @@ async def _store(broker: Broker, call: Call, proved: _Proved) -> ArtifactView:
     manifest = proved.manifest
 
     def unit(tx: Tx) -> ArtifactView:
-        _check(broker.organisation.require(), tx.conn, manifest)
+        _check(broker, tx.conn, manifest)
         now = broker.clock()
-        view = artifact_rows.add(tx.conn, manifest, proved.customer, proved.envelope, now)
+        of_session = rows.find(tx.conn, manifest.grant) is not None
+        view = artifact_rows.add(
+            tx.conn, manifest, proved.customer, proved.envelope, now, of_session=of_session
+        )
         if evaluating.queue(tx.conn, view, now):
             tx.after_commit(broker.bundles_came.set)
         tx.audit(
@@ -147,7 +153,7 @@ async def _store(broker: Broker, call: Call, proved: _Proved) -> ArtifactView:
                 action=Action.ARTIFACT_STORED,
                 customer=proved.customer,
                 ticket=manifest.ticket,
-                grant=manifest.grant,
+                grant=manifest.grant if of_session else None,
                 agent=manifest.agent,
                 facts=_facts(view),
                 evidence=(proved.envelope,),

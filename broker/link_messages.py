@@ -13,6 +13,8 @@ from broker.context import Broker
 from broker.conversation import from_agent as talk
 from broker.policy import AgentFacts
 from broker.presence import Link
+from broker.selfservice import articles as own_articles
+from broker.selfservice import records as own_records
 from broker.sessions import lifecycle, rows
 from broker.sessions.rows import Session
 from broker.store.engine import Tx
@@ -265,6 +267,21 @@ async def _seen(broker: Broker, control: Link, message: link.Seen) -> None:
     await _answer(control, message.ref, work)
 
 
+async def _articles(broker: Broker, control: Link, message: link.ArticlesQuery) -> None:
+    async def work() -> link.FromBroker:
+        return link.ArticlesFound(ref=message.ref, rows=await own_articles.find(broker, control, message))
+
+    await _answer(control, message.ref, work)
+
+
+async def _self_served(broker: Broker, control: Link, message: link.SelfServed) -> None:
+    async def work() -> link.FromBroker:
+        await own_records.take_in(broker, control, message.record)
+        return link.Done(ref=message.ref)
+
+    await _answer(control, message.ref, work)
+
+
 async def _answer(control: Link, ref: int, work: Callable[[], Awaitable[link.FromBroker]]) -> None:
     """A question gets its answer or a Failure with its ref; forgery and nonsense end the link."""
     try:
@@ -298,5 +315,7 @@ HANDLERS: dict[type, Handler] = {
     link.TicketsQuery: _tickets,
     link.ConversationQuery: _conversation,
     link.Seen: _seen,
+    link.ArticlesQuery: _articles,
+    link.SelfServed: _self_served,
     link.Trends: _trends,
 }

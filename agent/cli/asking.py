@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 import click
 
@@ -23,6 +24,7 @@ from protocol.wire import facts
 
 _URGENCY = {"high": 1, "medium": 2, "low": 3}
 _MAX_TEXT = 20_000
+_YES_NO = click.Choice(["yes", "no"])
 
 
 @click.command(cls=Command, help="ask")
@@ -30,29 +32,35 @@ _MAX_TEXT = 20_000
 @option("--urgency", type=click.Choice(list(_URGENCY)), default="medium", help="option.urgency")
 @option("--follow-up-of", metavar="TICKET", help="option.follow-up-of")
 @option("--email", metavar="ADDRESS", help="option.email")
+@option("--direct", "--no-guide", "direct", is_flag=True, help="option.direct")
+@option("--diagnose", type=_YES_NO, help="option.diagnose")
+@option("--guide", metavar="GUIDE|none", help="option.guide")
+@option("--answer", "answers", metavar="STEP=ANSWER", multiple=True, help="option.answer")
+@option("--fix", metavar="FIX|none", help="option.fix")
+@option("--solved", type=_YES_NO, help="option.solved")
+@option("--attach", type=_YES_NO, help="option.attach")
 @agent_options
 def ask(
-    text: str, urgency: str, follow_up_of: str | None, email: str | None, folder: Folder, as_json: bool
+    text: str,
+    urgency: str,
+    follow_up_of: str | None,
+    email: str | None,
+    direct: bool,
+    folder: Folder,
+    as_json: bool,
+    **beforehand: Any,
 ) -> None:
-    """Open a ticket in the user's own words."""
+    """Look for a solution with the user first, where somebody is there to answer; else open a ticket."""
+    from agent.cli.selfhelp import Beforehand, help_first, is_wanted
+
     contact = None if email is None else require_address(email)
     folder.membership()
-    signer = identity.load(folder)
-    request = HelpRequest(
-        version=PROTOCOL_VERSION,
-        agent=identity.id_of(signer),
-        nonce=new_nonce(),
-        text=_words_of_user(text),
-        urgency=_URGENCY[urgency],
-        language=words().language,
-        at=datetime.now(UTC),
-        follow_up_of=follow_up_of,
-    )
-    journal = Journal(folder.journal, request.agent)
-    journal.append(signer, Action.HELP_ASKED, facts=facts(urgency=urgency, nonce=request.nonce))
-    journal.close()
-    sealed = seal(request, signer)
-    opened = ask_agent(folder, messages.AskHelp(request=sealed, contact=contact), messages.TicketOpened)
+    request = _Request(_words_of_user(text), urgency, follow_up_of, contact)
+    answers = Beforehand(**beforehand)
+    if is_wanted(answers, direct=direct or follow_up_of is not None, as_json=as_json):
+        help_first(folder, text, answers, lambda category: _open(folder, request, category), as_json=as_json)
+        return
+    opened = _open(folder, request, None)
     if as_json:
         emit_json({"ticket": opened.ticket, "similar": opened.similar})
     else:
@@ -60,6 +68,34 @@ def ask(
         if opened.similar:
             note(words()("ask.similar", tickets=", ".join(opened.similar)))
         note(words()("ask.done"))
+
+
+class _Request(NamedTuple):
+    text: str
+    urgency: str
+    follow_up_of: str | None
+    contact: str | None
+
+
+def _open(folder: Folder, asked: _Request, category: str | None) -> messages.TicketOpened:
+    """Open the ticket; the asking is in the journal first."""
+    signer = identity.load(folder)
+    request = HelpRequest(
+        version=PROTOCOL_VERSION,
+        agent=identity.id_of(signer),
+        nonce=new_nonce(),
+        text=asked.text,
+        urgency=_URGENCY[asked.urgency],
+        language=words().language,
+        at=datetime.now(UTC),
+        follow_up_of=asked.follow_up_of,
+        category=category,
+    )
+    journal = Journal(folder.journal, request.agent)
+    journal.append(signer, Action.HELP_ASKED, facts=facts(urgency=asked.urgency, nonce=request.nonce))
+    journal.close()
+    sealed = seal(request, signer)
+    return ask_agent(folder, messages.AskHelp(request=sealed, contact=asked.contact), messages.TicketOpened)
 
 
 @click.command(cls=Command, help="tickets")

@@ -19,6 +19,12 @@ from protocol.ids import ArtifactId, GrantId, TicketId
 from protocol.known_errors import KnownErrorId
 from protocol.wire import Name, Text, Wire
 
+
+class Wanted(Wire, frozen=True):
+    fix: Name
+    params: Annotated[tuple[Parameter, ...], Meta(max_length=32)] = ()
+
+
 # --- commands ----------------------------------------------------------------------------------
 
 
@@ -31,6 +37,14 @@ class Begin(Wire, frozen=True, tag="begin"):
 
 class Look(Wire, frozen=True, tag="look"):
     """The user agreed to the quick diagnosis."""
+
+
+class Check(Wire, frozen=True, tag="check"):
+    """Which of these fixes, named by an article or a guide, are in the signed catalogue for users to run.
+
+    Parameters that are not given are filled in from the known errors that matched."""
+
+    fixes: Annotated[tuple[Wanted, ...], Meta(max_length=32)]
 
 
 class PlanFix(Wire, frozen=True, tag="plan-fix"):
@@ -61,7 +75,7 @@ class Attach(Wire, frozen=True, tag="attach"):
     """The ticket of ``Close`` is on record: put on it what was seen and done."""
 
 
-Command = Begin | Look | PlanFix | RunFix | PlanUndo | Close | Attach
+Command = Begin | Look | Check | PlanFix | RunFix | PlanUndo | Close | Attach
 
 
 # --- answers -----------------------------------------------------------------------------------
@@ -109,6 +123,10 @@ class Looked(Wire, frozen=True, tag="looked"):
     """Why known errors were not compared, if they were not."""
 
 
+class Offered(Wire, frozen=True, tag="offered"):
+    fixes: tuple[OfferedFix, ...]
+
+
 class FixPlanned(Wire, frozen=True, tag="fix-planned"):
     title: Bilingual
     description: Bilingual
@@ -141,4 +159,4 @@ class Failed(Wire, frozen=True, tag="failed"):
     detail: str
 
 
-Answer = Begun | Looking | Looked | FixPlanned | Stepping | FixEnded | Closed | Attached | Failed
+Answer = Begun | Looking | Looked | Offered | FixPlanned | Stepping | FixEnded | Closed | Attached | Failed

@@ -71,6 +71,7 @@ async def ask(
         urgency=request.urgency,
         language=request.language,
         follow_up_of=request.follow_up_of,
+        category=_category(broker, request.category),
         contact_email=contact,
     )
 
@@ -93,6 +94,12 @@ async def ask(
         return ticket.ticket, tuple(d.ticket for d in ticket.duplicates if d.ticket in own)
 
     return await broker.store.write(unit)
+
+
+def _category(broker: Broker, stated: str | None) -> str | None:
+    """The category of the user's guide, where the organisation has it; any while it has none."""
+    known = {category.id for category in broker.organisation.require().desk.categories}
+    return stated if not known or stated in known else None
 
 
 async def reply(broker: Broker, control: Link, envelope: Envelope) -> None:

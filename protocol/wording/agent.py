@@ -61,16 +61,44 @@ TABLE: dict[str, tuple[str, str]] = {
         "sudo relevo-agent helper --data DIR --root HASH",
     ),
     "ask": (
-        "Ask for help in your own words. Prints the ticket's number.",
-        "Pedir ayuda con sus propias palabras. Muestra el número del tique.",
+        "Ask for help in your own words. At a terminal it first tries to help you itself; then it opens a ticket and prints its number.",
+        "Pedir ayuda con sus propias palabras. En un terminal primero intenta ayudarle por sí mismo; después abre un tique y muestra su número.",
     ),
     "ask.example": (
-        'relevo-agent ask "The printer does not print" --urgency high',
-        'relevo-agent ask "La impresora no imprime" --urgency high',
+        'relevo-agent ask "The printer does not print" --urgency high\nrelevo-agent ask "The printer does not print" --direct',
+        'relevo-agent ask "La impresora no imprime" --urgency high\nrelevo-agent ask "La impresora no imprime" --direct',
     ),
     "ask.done": (
         "Your request was sent. Nobody can look at this machine before you allow it: see `relevo-agent requests`.",
         "Su petición se ha enviado. Nadie puede mirar este equipo hasta que usted lo permita: consulte `relevo-agent requests`.",
+    ),
+    "option.direct": (
+        "Ask a person at once, without looking for a solution first.",
+        "Pedir ayuda a una persona ya, sin buscar antes una solución.",
+    ),
+    "option.diagnose": (
+        "Without questions: may this computer look at itself?",
+        "Sin preguntas: ¿puede este equipo examinarse a sí mismo?",
+    ),
+    "option.fix": (
+        "Without questions: the repair to run, if it is for users, or `none`.",
+        "Sin preguntas: la reparación que se hará, si es para usuarios, o `none`.",
+    ),
+    "option.solved": (
+        "Without questions: whether the problem is solved then.",
+        "Sin preguntas: si el problema queda resuelto.",
+    ),
+    "option.guide": (
+        "Without questions: the guide to follow, or `none`.",
+        "Sin preguntas: la guía que se sigue, o `none`.",
+    ),
+    "option.answer": (
+        "Without questions: the answer to a step of the guide. May be repeated.",
+        "Sin preguntas: la respuesta a un paso de la guía. Se puede repetir.",
+    ),
+    "option.attach": (
+        "Without questions: whether a person gets what was noticed and tried.",
+        "Sin preguntas: si la persona recibe lo notado y lo probado.",
     ),
     "tickets": ("Your tickets and the answers to them.", "Sus tiques y las respuestas."),
     "tickets.example": ("relevo-agent tickets", "relevo-agent tickets"),

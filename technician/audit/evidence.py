@@ -263,6 +263,7 @@ _AgentDocument = (
     | UserReply
     | UserMove
     | UserRating
+    | SelfServiceRecord
     | ArtifactManifest
     | BundleSeal
     | LinkProof

@@ -85,6 +85,8 @@ class LogRules:
         self._erased = 0
         self._first_erased: int | None = None
         self._unattributed = 0
+        self._own_runs: set[tuple[str, str]] = set()
+        """Runs of self-service by agent and id: no session, and nobody's consent is wanted but the user's own."""
 
     def check(self, entry: AuditEntryView) -> Judged:
         """What is wrong with this entry (or, for journals, with one before it)."""
@@ -166,8 +168,11 @@ class LogRules:
             return Finding(
                 index, Fault.EVIDENCE_MISMATCH, f"journal of {entry.agent} number {entry.sequence}"
             )
+        if entry.action is Action.SELF_SERVICE_STARTED and entry.grant is not None:
+            self._own_runs.add((entry.agent, entry.grant))
         claims = entry.grant is not None and record.grant is None
-        self._unattributed += claims and entry.action in _NEED_CONSENT
+        own = entry.grant is not None and (entry.agent, entry.grant) in self._own_runs
+        self._unattributed += claims and not own and entry.action in _NEED_CONSENT
         return None
 
     def _order(self, index: int, record: AuditRecord) -> Finding | None:
