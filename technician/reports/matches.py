@@ -11,6 +11,8 @@ from protocol.known_errors import KnownError, Proposal, Told, proposals
 from protocol.signature_model import Evidence, Missing, Outcome, Verdict
 from protocol.wording import Words
 
+_SPEAKING = frozenset({"eq", "exists", "re", "contains", "startswith", "endswith", "count"})
+"""Where they hold, the value speaks for itself."""
 _MOST = 8
 """Lines of evidence that are shown; ``--json`` has all."""
 
@@ -18,21 +20,29 @@ _MOST = 8
 def why(verdict: Verdict, words: Words) -> Iterator[str]:
     """One line for each thing that decided, or that is not known."""
     for one in verdict.evidence[:_MOST]:
-        yield _evidence(one, words)
+        yield _evidence(one, words, matched=verdict.outcome is Outcome.MATCH)
     if len(verdict.evidence) > _MOST:
         yield words("match.more", count=len(verdict.evidence) - _MOST)
     for missing in verdict.missing[:_MOST]:
         yield _missing(missing, words)
 
 
-def _evidence(one: Evidence, words: Words) -> str:
+def _evidence(one: Evidence, words: Words, *, matched: bool) -> str:
+    """What was seen; the condition besides where the value alone does not say why."""
+    where, seen = printable(one.where), printable(one.seen)
+    if matched and one.op in _SPEAKING:
+        return words("match.seen", where=where, seen=seen)
+    if one.op == "rows":
+        return words("match.rows", where=where, seen=seen)
+    if one.op == "count":
+        return words("match.records", where=where, wanted=printable(one.wanted), seen=seen)
     op = f"match.op.{one.op}"
     return words(
         "match.evidence",
-        where=printable(one.where),
+        where=where,
         op=words(op) if words.has(op) else printable(one.op),
         wanted=printable(one.wanted),
-        seen=printable(one.seen),
+        seen=seen,
     )
 
 
