@@ -1,4 +1,4 @@
-"""The knowledge base: articles, who may read them, and what may become of them (4-domain.md, "Knowledge").
+"""The knowledge base: bodies of its HTTP API, and the guards of writing and publishing (4-domain.md, "Knowledge").
 
 Decisions over values; the broker stores and records. What readers see of an article is its *live* text: the
 last one that was published. Editing goes on beside it, and nothing that was written is lost.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import unicodedata
 from datetime import date, datetime, timedelta
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from msgspec import Meta
 
@@ -17,140 +17,82 @@ from protocol.assist import Parameter
 from protocol.desk import Language
 from protocol.errors import Code, RelevoError
 from protocol.ids import TicketId
-from protocol.organisation import Technician
-from protocol.scopes import ANY_CUSTOMER, Role
+from protocol.knowledge_model import (
+    MAX_BODY,
+    MAX_SYMPTOMS,
+    ORDER,
+    PUBLISHER_TIER,
+    REVIEWER_TIER,
+    RULES,
+    ArticleMove,
+    ArticleRule,
+    ArticleState,
+    ArticleText,
+    Body,
+    Kind,
+    Links,
+    Right,
+    Visibility,
+    of_tier,
+    rank,
+)
+from protocol.readers import Reader, reader_at, reader_of, reader_up_to
 from protocol.signature_model import Evidence
 from protocol.wire import Count, Line, Moment, Name, Wire
+
+__all__ = [
+    "MAX_BODY",
+    "MAX_HITS",
+    "MAX_SYMPTOMS",
+    "ORDER",
+    "PUBLISHER_TIER",
+    "REVIEWER_TIER",
+    "REVIEW_AFTER",
+    "RULES",
+    "ArticleDraftFrom",
+    "ArticleEdit",
+    "ArticleHelped",
+    "ArticleId",
+    "ArticleMove",
+    "ArticleNew",
+    "ArticleRow",
+    "ArticleRule",
+    "ArticleSearch",
+    "ArticleState",
+    "ArticleStep",
+    "ArticleText",
+    "ArticleVersion",
+    "ArticleVersions",
+    "ArticleView",
+    "Articles",
+    "Basis",
+    "Body",
+    "Found",
+    "Hit",
+    "Kind",
+    "Links",
+    "Reader",
+    "Right",
+    "Statistics",
+    "SuggestedFix",
+    "Suggestion",
+    "Suggestions",
+    "Visibility",
+    "check_move",
+    "check_text",
+    "next_state",
+    "of_tier",
+    "rank",
+    "reader_at",
+    "reader_of",
+    "reader_up_to",
+    "review_date",
+]
 
 ArticleId = Annotated[str, Meta(pattern=r"^kb-[1-9][0-9]{0,11}$(?!\n)")]
 REVIEW_AFTER = timedelta(days=365)
 """A published article that says nothing else is looked at again after this."""
 MAX_HITS = 50
-MAX_SYMPTOMS = 4_000
-MAX_BODY = 60_000
-
-
-class Kind(enum.StrEnum):
-    HOWTO = "howto"
-    TROUBLESHOOTING = "troubleshooting"
-    KNOWN_ERROR = "known_error"
-    POLICY = "policy"
-
-
-class ArticleState(enum.StrEnum):
-    DRAFT = "draft"
-    IN_REVIEW = "in_review"
-    PUBLISHED = "published"
-    RETIRED = "retired"
-
-
-class Visibility(enum.StrEnum):
-    """Who may read it, in rising order; whoever may read one may read those before it."""
-
-    PUBLIC = "public"
-    L1 = "L1"
-    L2 = "L2"
-    L3 = "L3"
-
-
-ORDER = tuple(Visibility)
-"""The index here is the *rank*: 0 anybody, else the tier that is needed."""
-
-
-def rank(visibility: Visibility) -> int:
-    return ORDER.index(visibility)
-
-
-def of_tier(tier: int) -> Visibility:
-    """The most that somebody of this tier may read; 0 is anybody."""
-    return ORDER[tier]
-
-
-class ArticleMove(enum.StrEnum):
-    EDIT = "edit"
-    SUBMIT = "submit"
-    GIVE_BACK = "give-back"
-    PUBLISH = "publish"
-    RETIRE = "retire"
-
-
-class Right(enum.Enum):
-    """Who may make a move, besides having a tier that reads the article."""
-
-    OWNER_OR_REVIEWER = "owner-or-reviewer"
-    REVIEWER = "reviewer"
-    SECOND_PERSON = "second-person"
-    """A reviewer who wrote nothing of what would be published."""
-
-
-class ArticleRule(NamedTuple):
-    sources: frozenset[ArticleState]
-    target: ArticleState
-    right: Right
-    reason_needed: bool = False
-
-
-_S = ArticleState
-RULES: dict[ArticleMove, ArticleRule] = {
-    ArticleMove.EDIT: ArticleRule(frozenset(ArticleState), _S.DRAFT, Right.OWNER_OR_REVIEWER),
-    ArticleMove.SUBMIT: ArticleRule(frozenset({_S.DRAFT}), _S.IN_REVIEW, Right.OWNER_OR_REVIEWER),
-    ArticleMove.GIVE_BACK: ArticleRule(
-        frozenset({_S.IN_REVIEW}), _S.DRAFT, Right.OWNER_OR_REVIEWER, reason_needed=True
-    ),
-    ArticleMove.PUBLISH: ArticleRule(frozenset({_S.IN_REVIEW}), _S.PUBLISHED, Right.SECOND_PERSON),
-    ArticleMove.RETIRE: ArticleRule(
-        frozenset({_S.DRAFT, _S.IN_REVIEW, _S.PUBLISHED}), _S.RETIRED, Right.REVIEWER, reason_needed=True
-    ),
-}
-"""Every way from state to state. A new article is a draft; anybody with a tier may write one."""
-REVIEWER_TIER = 2
-PUBLISHER_TIER: dict[Visibility, int] = {
-    Visibility.PUBLIC: 2,
-    Visibility.L1: 2,
-    Visibility.L2: 2,
-    Visibility.L3: 3,
-}
-
-
-# --- what is written ---------------------------------------------------------------------------
-
-
-class Body(Wire, frozen=True):
-    """An article in one language. Markdown is text here: whoever shows it escapes it."""
-
-    title: Line
-    symptoms: Annotated[str, Meta(max_length=MAX_SYMPTOMS)] = ""
-    """In the words of whoever has the problem: what is searched first."""
-    body: Annotated[str, Meta(max_length=MAX_BODY)] = ""
-
-
-class Links(Wire, frozen=True):
-    tickets: Annotated[tuple[TicketId, ...], Meta(max_length=200)] = ()
-    fixes: Annotated[tuple[Name, ...], Meta(max_length=50)] = ()
-    known_errors: Annotated[tuple[Name, ...], Meta(max_length=50)] = ()
-
-
-class ArticleText(Wire, frozen=True):
-    """One version of an article, whole."""
-
-    kind: Kind = Kind.TROUBLESHOOTING
-    visibility: Visibility = Visibility.L2
-    customer: Name | None = None
-    """Only for people who help this customer; None: for every customer."""
-    category: Name | None = None
-    en: Body | None = None
-    es: Body | None = None
-    links: Links = Links()
-
-    def bodies(self) -> dict[str, Body]:
-        """Language to body, of the languages that are there."""
-        return {lang: body for lang, body in (("en", self.en), ("es", self.es)) if body is not None}
-
-    def best(self, language: str) -> tuple[str, Body]:
-        """The body in this language, else in the other."""
-        there = self.bodies()
-        chosen = language if language in there else next(iter(there))
-        return chosen, there[chosen]
 
 
 class ArticleNew(Wire, frozen=True):
@@ -328,66 +270,7 @@ class Suggestions(Wire, frozen=True):
     rows: tuple[Suggestion, ...]
 
 
-# --- who may read ------------------------------------------------------------------------------
-
-
-class Reader(NamedTuple):
-    """The most that somebody may read, by whom an article is for.
-
-    Attributes:
-        general: of articles for every customer.
-        customers: of those for one customer, by customer.
-        others: of those for a customer that is not listed; None: nothing.
-    """
-
-    general: Visibility
-    customers: tuple[tuple[str, Visibility], ...] = ()
-    others: Visibility | None = None
-
-    def of(self, customer: str | None) -> Visibility | None:
-        """The ceiling for an article of this customer; None: nothing of it."""
-        if customer is None:
-            return self.general
-        return dict(self.customers).get(customer, self.others)
-
-    def may_read(self, visibility: Visibility, customer: str | None) -> bool:
-        ceiling = self.of(customer)
-        return ceiling is not None and rank(visibility) <= rank(ceiling)
-
-    def tier(self, customer: str | None) -> int:
-        """The tier at which the reader stands towards articles of this customer; 0: anybody."""
-        ceiling = self.of(customer)
-        return 0 if ceiling is None else rank(ceiling)
-
-
-def reader_up_to(ceiling: Visibility, customer: str | None) -> Reader:
-    """Somebody who is helping, or is, ``customer``, and may read up to ``ceiling`` there."""
-    return Reader(ceiling, () if customer is None else ((customer, ceiling),))
-
-
-def reader_of(person: Technician) -> Reader:
-    """What the roster lets this person read when no ticket narrows it.
-
-    Articles for every customer: by the highest tier that the person has anywhere. Auditors read all,
-    administrators look at every customer as tier 1 does, whoever has no tier reads what anybody may.
-    """
-    if Role.AUDITOR in person.roles:
-        return Reader(Visibility.L3, (), Visibility.L3)
-    tiers = {row.customer: of_tier(row.tier) for row in person.tiers}
-    others = tiers.pop(ANY_CUSTOMER, None)
-    if Role.ADMIN in person.roles:
-        others = others or Visibility.L1
-    most = max((*tiers.values(), others or Visibility.PUBLIC), key=rank)
-    return Reader(most, tuple(tiers.items()), others)
-
-
-def reader_at(person: Technician, customer: str) -> Reader:
-    """What the person may read while working for this customer: by the tier there."""
-    ceiling = reader_of(person).of(customer)
-    return reader_up_to(ceiling, customer) if ceiling is not None else Reader(Visibility.PUBLIC)
-
-
-# --- guards ------------------------------------------------------------------------------------
+# --- guards ---------------------------------------------------------------------------------------
 
 
 def next_state(state: ArticleState, move: ArticleMove) -> ArticleState:
