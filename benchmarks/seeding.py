@@ -49,7 +49,9 @@ def fill(database: Path, count: int, now: datetime, *, spread: timedelta, events
     """
     conn = sqlite3.connect(database)
     try:
-        conn.executescript("PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY; PRAGMA cache_size = -400000")
+        conn.executescript(
+            "PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY; PRAGMA cache_size = -400000"
+        )
         rows = _made(count, now, spread)
         for first in range(0, count, _AT_ONCE):
             block = [next(rows) for _ in range(min(_AT_ONCE, count - first))]

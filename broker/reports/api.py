@@ -1,4 +1,4 @@
-"""Reports over HTTP: of the customers that the caller may see, computed on a reader's connection."""
+"""Reports over HTTP: of the customers that the caller may see, one report at a time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from broker.agents import visible
 from broker.artifact_files import ArtifactFiles
@@ -14,7 +14,7 @@ from broker.calls import Call, Caller
 from broker.context import Broker
 from broker.guests import clearance_at
 from broker.reports.figures import Period
-from broker.reports.loading import Budget, Wanted
+from broker.reports.loading import Budget, Reader, Wanted
 from broker.reports.making import Sources, make
 from broker.store.ticket_tables import tickets
 from protocol.calendars import to_us
@@ -55,13 +55,10 @@ async def show_report(broker: Broker, call: Call) -> Report:
     promises = broker.promises.of(org.desk)
     files = ArtifactFiles(broker.config.artifacts)
 
-    def query(conn: Connection) -> Report:
-        if wanted.customer is not None:
-            _require_customer(conn, org, who, wanted.customer)
-        return make(name, Sources(conn, wanted, promises, Budget(), files))
-
     async with broker.reporting.turn():
-        return await broker.store.read(query)
+        if wanted.customer is not None:
+            await _require_customer(broker, org, who, wanted.customer)
+        return await make(name, Sources(Reader(broker.store, Budget()), wanted, promises, files))
 
 
 def _name(call: Call) -> ReportName:
@@ -85,14 +82,14 @@ def _readable(org: Organisation, who: Caller) -> Callable[[str, str, str], bool]
     return readable
 
 
-def _require_customer(conn: Connection, org: Organisation, who: Caller, customer: str) -> None:
+async def _require_customer(broker: Broker, org: Organisation, who: Caller, customer: str) -> None:
     """One that is gone from the roster is still known by its tickets, to those who see all."""
     if not who.may_see(customer):
         raise RelevoError(Code.NOT_FOUND, f"customer {customer[:64]!r}")
     if any(row.id == customer for row in org.roster.customers):
         return
     left = select(tickets.c.number).where(tickets.c.customer == customer).limit(1)
-    if conn.execute(left).first() is None:
+    if await broker.store.read(lambda conn: conn.execute(left).first()) is None:
         raise RelevoError(Code.NOT_FOUND, f"customer {customer[:64]!r}")
 
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from broker.reports.figures import Period
-from broker.reports.loading import Budget, Wanted, blocks, everything
+from broker.reports.loading import Reader, Wanted
 from broker.reports.recurring import AGAIN_WITHIN, Known
 from broker.reports.run_metrics import MATCH, WRONG, Evaluated, FixHistory, Opened, SelfService, Warned
 from broker.store.self_service_tables import self_service_runs
@@ -36,33 +36,28 @@ from protocol.wire import from_json
 _STATES = {state.value: state for state in RunState}
 
 
-def load_fixes(conn: Connection, wanted: Wanted, budget: Budget) -> list[FixHistory]:
+async def load_fixes(reader: Reader, wanted: Wanted) -> list[FixHistory]:
     """Runs that began in the period, from the entries of the machines' journals in the log."""
     a, period = audit.c, wanted.period
-    found = (
-        select(a.agent, a.record)
-        .where(
-            # As the partial index says it: with bound values SQLite would not see that it may be used.
-            text(FIX_ENTRIES),
-            a.idx >= _first_index(conn, period),
-            a.record.is_not(None),
-            *wanted.of(a.customer),
-        )
-        .order_by(a.idx)
+    first = await reader.store.read(lambda conn: _first_index(conn, period))
+    found = select(a.agent, a.record).where(
+        # As the partial index says it: with bound values SQLite would not see that it may be used.
+        text(FIX_ENTRIES),
+        a.idx >= first,
+        a.record.is_not(None),
+        *wanted.of(a.customer),
     )
     if wanted.narrowed:
         t = tickets.c
         found = found.join(tickets, a.ticket == literal("T-").concat(cast(t.number, String)))
         found = found.where(*wanted.of_ticket())
     runs: dict[tuple[str, str], tuple[int, list[RunState]]] = {}
-    for block in blocks(conn, found):
-        budget.spend(len(block))
-        for agent, record in block:
-            told = from_json(record, AuditRecord)
-            stated = {fact.key: fact.value for fact in told.facts}
-            state = _STATES.get(stated.get("state", ""))
-            if state is not None and "run" in stated:
-                runs.setdefault((agent, stated["run"]), (to_us(told.at), []))[1].append(state)
+    for agent, record, _ in await reader.rows(found, a.idx):
+        told = from_json(record, AuditRecord)
+        stated = {fact.key: fact.value for fact in told.facts}
+        state = _STATES.get(stated.get("state", ""))
+        if state is not None and "run" in stated:
+            runs.setdefault((agent, stated["run"]), (to_us(told.at), []))[1].append(state)
     return [FixHistory(run, at, tuple(states)) for (_, run), (at, states) in runs.items()]
 
 
@@ -72,16 +67,16 @@ def _first_index(conn: Connection, period: Period) -> int:
     return conn.execute(before).scalar_one() or 0
 
 
-def load_warnings(conn: Connection, wanted: Wanted, budget: Budget) -> list[Warned]:
+async def load_warnings(reader: Reader, wanted: Wanted) -> list[Warned]:
     w = trend_warnings.c
     found = select(type_coerce(w.opened, BigInteger), w.kind, w.outcome).where(
         *_within(w.opened, wanted.period), *wanted.of(w.customer)
     )
-    rows = everything(conn, wanted.narrow(found, w.ticket), budget)
-    return [Warned(at, kind, None if outcome is None else outcome == "true") for at, kind, outcome in rows]
+    rows = await reader.rows(wanted.narrow(found, w.ticket), w.id)
+    return [Warned(at, kind, None if outcome is None else outcome == "true") for at, kind, outcome, _ in rows]
 
 
-def load_results(conn: Connection, wanted: Wanted, budget: Budget) -> list[Evaluated]:
+async def load_results(reader: Reader, wanted: Wanted) -> list[Evaluated]:
     """Of the period, and all of tickets that something happened to since it began (for coverage).
 
     Only of bundles and known errors that the reader may read of.
@@ -97,13 +92,13 @@ def load_results(conn: Connection, wanted: Wanted, budget: Budget) -> list[Evalu
         c.at < from_us(wanted.period.until),
         *wanted.of(c.customer),
     )  # fmt: skip
-    rows = everything(conn, wanted.narrow(found, c.ticket), budget)
+    rows = await reader.rows(wanted.narrow(found, c.ticket), c.id)
     return [
-        Evaluated(*row[:-1]) for row in rows if wanted.readable(row.known_error, row.customer, row.clearance)
+        Evaluated(*row[:-2]) for row in rows if wanted.readable(row.known_error, row.customer, row.clearance)
     ]
 
 
-def load_known(conn: Connection, wanted: Wanted, earliest: int, budget: Budget) -> list[Known]:
+async def load_known(reader: Reader, wanted: Wanted, earliest: int) -> list[Known]:
     """Known errors of the tickets opened from 30 days before ``earliest`` on.
 
     The filters by tier, priority and category do not hold here: what came before counts whatever it was.
@@ -114,21 +109,21 @@ def load_known(conn: Connection, wanted: Wanted, earliest: int, budget: Budget) 
     mine = (*plain.of_ticket(), t.created >= since)
     columns = (t.number, t.customer, type_coerce(t.created, BigInteger))
     articles = select(*columns, t.article).where(*mine, t.article.is_not(None))
-    found = [Known(*row) for row in everything(conn, articles, budget)]
+    found = [Known(*row[:-1]) for row in await reader.rows(articles, t.number)]
     matched = (
         select(*columns, r.known_error, r.clearance)
         .join_from(signature_results, tickets, r.ticket == t.number)
         .where(*mine, r.verdict == MATCH, or_(r.feedback.is_(None), r.feedback != WRONG))
     )
     found += [
-        Known(*row[:-1])
-        for row in everything(conn, matched, budget)
+        Known(*row[:-2])
+        for row in await reader.rows(matched, r.id)
         if wanted.readable(row.known_error, row.customer, row.clearance)
     ]
     return found
 
 
-def load_self_service(conn: Connection, wanted: Wanted, budget: Budget) -> list[SelfService]:
+async def load_self_service(reader: Reader, wanted: Wanted) -> list[SelfService]:
     """Runs that ended in the period."""
     c = self_service_runs.c
     found = select(c.agent, c.customer, c.category, type_coerce(c.ended, BigInteger), c.outcome).where(
@@ -136,16 +131,16 @@ def load_self_service(conn: Connection, wanted: Wanted, budget: Budget) -> list[
     )
     if wanted.category is not None:
         found = found.where(c.category == wanted.category)
-    return [SelfService(*row) for row in everything(conn, found, budget)]
+    return [SelfService(*row[:-1]) for row in await reader.rows(found, c.id)]
 
 
-def load_opened(conn: Connection, wanted: Wanted, budget: Budget) -> list[Opened]:
+async def load_opened(reader: Reader, wanted: Wanted) -> list[Opened]:
     """Every ticket that machines asked for since the period began; cancelled ones too: the user did ask."""
     t = tickets.c
     found = select(t.agent, t.category, type_coerce(t.created, BigInteger)).where(
         t.agent.is_not(None), t.created >= from_us(wanted.period.since), *wanted.of(t.customer)
     )
-    return [Opened(*row) for row in everything(conn, found, budget)]
+    return [Opened(*row[:-1]) for row in await reader.rows(found, t.number)]
 
 
 def _within(column: ColumnElement[Any], period: Period) -> tuple[ColumnElement[bool], ...]:

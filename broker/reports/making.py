@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
-
-from sqlalchemy import Connection
 
 from broker.artifact_files import ArtifactFiles
 from broker.reports import attainment, ticket_metrics
 from broker.reports.backlog import Only, backlog, over_time
 from broker.reports.figures import Period, label, split
-from broker.reports.loading import Budget, Tickets, Wanted, load_ratings, load_tickets
+from broker.reports.loading import Clocks, Reader, Tickets, Wanted, load_ratings, load_tickets
 from broker.reports.loading_runs import (
     load_fixes,
     load_known,
@@ -61,22 +59,22 @@ class Parts(NamedTuple):
 class Sources:
     """Where a builder takes its rows from."""
 
-    conn: Connection
+    reader: Reader
     wanted: Wanted
     promises: Promises
-    budget: Budget
     files: ArtifactFiles
 
     @property
     def period(self) -> Period:
         return self.wanted.period
 
-    def tickets(self, *, clocks: bool = False) -> Tickets:
-        return load_tickets(self.conn, self.wanted, self.promises if clocks else None, self.budget)
+    async def tickets(self, clocks: Clocks | None = None) -> Tickets:
+        promises = None if clocks is None else self.promises
+        return await load_tickets(self.reader, self.wanted, promises, clocks or Clocks.SLA)
 
 
-def _sla(sources: Sources) -> Parts:
-    found = sources.tickets(clocks=True)
+async def _sla(sources: Sources) -> Parts:
+    found = await sources.tickets(Clocks.SLA)
     period, hours_of = sources.period, sources.promises.hours
     figures = attainment.sla_attainment(found.kept)
     for metric in (ticket_metrics.mtta, ticket_metrics.mttr):
@@ -86,8 +84,8 @@ def _sla(sources: Sources) -> Parts:
     return Parts(found, figures, attainment.by_week(found.kept, weeks(period)))
 
 
-def _tiers(sources: Sources) -> Parts:
-    found, period = sources.tickets(clocks=True), sources.period
+async def _tiers(sources: Sources) -> Parts:
+    found, period = await sources.tickets(Clocks.OLA), sources.period
     figures = [
         *ticket_metrics.resolved_by_tier(found.cases, period),
         ticket_metrics.flr(found.cases, period),
@@ -98,51 +96,51 @@ def _tiers(sources: Sources) -> Parts:
     return Parts(found, figures)
 
 
-def _quality(sources: Sources) -> Parts:
-    found, period = sources.tickets(), sources.period
-    conn, wanted, budget = sources.conn, sources.wanted, sources.budget
+async def _quality(sources: Sources) -> Parts:
+    found, period = await sources.tickets(), sources.period
+    reader, wanted = sources.reader, sources.wanted
     done = ticket_metrics.resolved_in(found.cases, period)
     figures = [
         ticket_metrics.fcr(found.cases, period),
         ticket_metrics.flr(found.cases, period),
         ticket_metrics.reopen_rate(found.cases, period),
-        *fixes(load_fixes(conn, wanted, budget), period),
-        *signatures(load_results(conn, wanted, budget), [case.ticket.number for case in done], period),
-        *warnings(load_warnings(conn, wanted, budget), period),
+        *fixes(await load_fixes(reader, wanted), period),
+        *signatures(await load_results(reader, wanted), [case.ticket.number for case in done], period),
+        *warnings(await load_warnings(reader, wanted), period),
     ]
     return Parts(found, figures)
 
 
-def _recurring(sources: Sources) -> Parts:
-    found, period = sources.tickets(), sources.period
-    conn, wanted, budget = sources.conn, sources.wanted, sources.budget
+async def _recurring(sources: Sources) -> Parts:
+    found, period = await sources.tickets(), sources.period
+    reader, wanted = sources.reader, sources.wanted
     earliest = min((case.ticket.created for case in found.cases), default=period.since)
-    known = load_known(conn, wanted, earliest, budget)
-    results = load_results(conn, wanted, budget)
+    known = await load_known(reader, wanted, earliest)
+    results = await load_results(reader, wanted)
     seen = problems(results, period)
     figures = [recurrence(found.cases, known, period), candidates(seen)]
-    told = with_details(conn, sources.files, seen[:MAX_PROBLEMS], results, period, budget)
+    told = await with_details(reader, sources.files, seen[:MAX_PROBLEMS], results, period)
     return Parts(found, figures, problems=told)
 
 
-def _backlog(sources: Sources) -> Parts:
-    found, period = sources.tickets(), sources.period
+async def _backlog(sources: Sources) -> Parts:
+    found, period = await sources.tickets(), sources.period
     only = Only(sources.wanted.tier, sources.wanted.priority)
     series = over_time(found.everything, moments(period), only)
     return Parts(found, backlog(found.everything, period.until, only), [series])
 
 
-def _csat(sources: Sources) -> Parts:
-    return Parts(None, csat(load_ratings(sources.conn, sources.wanted, sources.budget), sources.period))
+async def _csat(sources: Sources) -> Parts:
+    return Parts(None, csat(await load_ratings(sources.reader, sources.wanted), sources.period))
 
 
-def _self_service(sources: Sources) -> Parts:
-    conn, wanted, budget = sources.conn, sources.wanted, sources.budget
-    runs, opened = load_self_service(conn, wanted, budget), load_opened(conn, wanted, budget)
+async def _self_service(sources: Sources) -> Parts:
+    reader, wanted = sources.reader, sources.wanted
+    runs, opened = await load_self_service(reader, wanted), await load_opened(reader, wanted)
     return Parts(None, self_service(runs, opened, sources.period))
 
 
-BUILDERS: dict[ReportName, Callable[[Sources], Parts]] = {
+BUILDERS: dict[ReportName, Callable[[Sources], Awaitable[Parts]]] = {
     ReportName.SLA: _sla,
     ReportName.TIERS: _tiers,
     ReportName.QUALITY: _quality,
@@ -153,9 +151,9 @@ BUILDERS: dict[ReportName, Callable[[Sources], Parts]] = {
 }
 
 
-def make(name: ReportName, sources: Sources) -> Report:
-    """Raises RelevoError: as ``Budget.spend``."""
-    parts = BUILDERS[name](sources)
+async def make(name: ReportName, sources: Sources) -> Report:
+    """Raises RelevoError: as ``Reader.rows``."""
+    parts = await BUILDERS[name](sources)
     wanted, period = sources.wanted, sources.period
     return Report(
         name=name,
@@ -169,7 +167,7 @@ def make(name: ReportName, sources: Sources) -> Report:
             category=wanted.category,
         ),
         tickets=len(parts.tickets.cases) if parts.tickets else 0,
-        customers=parts.tickets.customers if parts.tickets else (),
+        customers=tuple(sorted(parts.tickets.customers)) if parts.tickets else (),
         figures=tuple(parts.figures),
         series=tuple(parts.series),
         problems=tuple(parts.problems),

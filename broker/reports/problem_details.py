@@ -6,15 +6,16 @@ names a person's machine holds pseudonyms, which differ from ticket to ticket.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from broker.artifact_files import ArtifactFiles
 from broker.reports.figures import Period
-from broker.reports.loading import Budget, everything
+from broker.reports.loading import Reader
 from broker.reports.run_metrics import Evaluated, is_match
 from broker.store.session_tables import artifacts
 from broker.store.signature_tables import signature_results
@@ -46,13 +47,12 @@ class _Found(NamedTuple):
     bundle: Bundle | None
 
 
-def with_details(
-    conn: Connection,
+async def with_details(
+    reader: Reader,
     files: ArtifactFiles,
     problems: Sequence[Problem],
     results: Sequence[Evaluated],
     period: Period,
-    budget: Budget,
 ) -> list[Problem]:
     """The same problems; the first ``MAX_DETAILED`` with what their newest matches tell."""
     newest: dict[str, dict[str, Evaluated]] = {}
@@ -64,7 +64,7 @@ def with_details(
     told = []
     for i, problem in enumerate(problems):
         wanted = list(newest.get(problem.known_error, {}).values()) if i < MAX_DETAILED else []
-        told.append(_detailed(problem, _load(conn, files, wanted, budget)) if wanted else problem)
+        told.append(_detailed(problem, await _load(reader, files, wanted)) if wanted else problem)
     return told
 
 
@@ -114,9 +114,7 @@ def _packages(found: _Found) -> list[str]:
     return versions
 
 
-def _load(
-    conn: Connection, files: ArtifactFiles, wanted: Sequence[Evaluated], budget: Budget
-) -> list[_Found]:
+async def _load(reader: Reader, files: ArtifactFiles, wanted: Sequence[Evaluated]) -> list[_Found]:
     """Only what lies here in clear: a result about a sealed bundle has no evidence and no bundle."""
     by_id = {result.id: result for result in wanted}
     r, a = signature_results.c, artifacts.c
@@ -124,11 +122,10 @@ def _load(
         select(r.id, r.evidence, r.bindings, a.artifact, a.size_bytes)
         .join_from(signature_results, artifacts, r.artifact == a.artifact)
         .where(r.id.in_(by_id), r.clearance == Clearance.R1.value, a.sealed.is_(False))
-        .order_by(r.id.desc())
     )
     found = []
-    for id_, evidence, bindings, artifact, size in everything(conn, rows, budget):
-        bundle = _read(files, artifact) if size <= MAX_BUNDLE else None
+    for id_, evidence, bindings, artifact, size, _ in reversed(await reader.rows(rows, r.id)):
+        bundle = await asyncio.to_thread(_read, files, artifact) if size <= MAX_BUNDLE else None
         found.append(
             _Found(
                 by_id[id_],
@@ -137,7 +134,7 @@ def _load(
                 bundle,
             )
         )
-        budget.spend(0)
+        reader.budget.spend(0)
     return found
 
 

@@ -71,6 +71,8 @@ tickets = Table(
     Index("ix_tickets_work", "state", "tier", "priority", "number"),
     Index("ix_tickets_customer_work", "customer", "state", "tier", "priority", "number"),
     Index("ix_tickets_queue_number", "queue", "number"),
+    # What a report of a period looks at.
+    Index("ix_tickets_updated", "updated"),
 )
 """``T-`` and ``number`` is the ticket's id. ``version`` counts its changes. ``priority_reason``: why it is
 not what the customer's matrix says; ``hand_back``: ``protocol.escalation.HandBack`` as JSON."""

@@ -1,4 +1,4 @@
-"""Indexes for the first page of filtered lists at a million tickets, and for figures of fix runs.
+"""Indexes for the first page of filtered lists at a million tickets, and for reports.
 
 Revision ``0009``.
 """
@@ -22,6 +22,7 @@ def upgrade() -> None:
         "ix_tickets_customer_work", "tickets", ["customer", "state", "tier", "priority", "number"]
     )
     op.create_index("ix_tickets_queue_number", "tickets", ["queue", "number"])
+    op.create_index("ix_tickets_updated", "tickets", ["updated"])
     op.create_index(
         "ix_audit_fix",
         "audit",

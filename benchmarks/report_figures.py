@@ -1,0 +1,105 @@
+"""Reports over 100,000 tickets that all lie in the period, from the database to JSON.
+
+There is no peer; the goal is ours (issue 3): a few seconds. ``python -m benchmarks.report_figures`` also draws
+how it grows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import true
+
+from benchmarks import seeding
+from benchmarks.lab import Lab
+from benchmarks.measure import Row, quantile, spread
+from benchmarks.sla_recompute import desk
+from broker.artifact_files import ArtifactFiles
+from broker.keys import NoteSigner
+from broker.reports.figures import Period
+from broker.reports.loading import Budget, Reader, Wanted
+from broker.reports.making import Sources, make
+from broker.sla.promises import Promises
+from broker.store import schema
+from broker.store.engine import Store
+from protocol.calendars import to_us
+from protocol.reports import ReportName
+from protocol.wire import to_json
+from technician.reports.plot import Chart, Line, decades, nice_axis, svg
+
+TICKETS = 100_000
+GROWTH = (1_000, 10_000, 30_000, 100_000)
+DAYS = 90
+N = 3
+GOAL_S = 15.0
+
+
+async def _measured(folder: Path, count: int, n: int) -> dict[str, list[float]]:
+    now, database = datetime.now(UTC), folder / "broker.db"
+    schema.upgrade(f"sqlite:///{database}")
+    seeding.fill(database, count, now, spread=timedelta(days=DAYS))
+    store = Store(f"sqlite:///{database}", NoteSigner("bench/log", Ed25519PrivateKey.generate()), lambda: now)
+    period = Period(to_us(now - timedelta(days=DAYS + 1)), to_us(now), to_us(now))
+    wanted = Wanted(period, visible=lambda _customer: true(), readable=lambda *_row: True)
+    promises = Promises(desk())
+    found: dict[str, list[float]] = {}
+    await store.start()
+    try:
+        for name in ReportName:
+            for _ in range(n):
+                began = time.perf_counter()
+                sources = Sources(Reader(store, Budget(seconds=600)), wanted, promises, ArtifactFiles(folder))
+                to_json(await make(name, sources))
+                found.setdefault(name.value, []).append(time.perf_counter() - began)
+    finally:
+        await store.close()
+    return found
+
+
+def measured(folder: Path, count: int, n: int) -> dict[str, list[float]]:
+    place = folder / f"reports-{count}"
+    place.mkdir()
+    return asyncio.run(_measured(place, count, n))
+
+
+def measure(lab: Lab) -> list[Row]:
+    found = measured(lab.folder, TICKETS, N)
+    rows = []
+    for name in ("sla", "quality", "backlog"):
+        seconds = quantile(found[name], 0.95)
+        note = f"{DAYS} days, all tickets in the period, about 9 events each; p95"
+        rows.append(
+            Row(f"report {name} of {TICKETS:,} tickets", seconds, None, "-", "s", N, spread(found[name]), f"<= {GOAL_S:g} s", seconds <= GOAL_S, note)
+        )  # fmt: skip
+    return rows
+
+
+def main() -> int:
+    points: dict[str, list[tuple[float, float | None]]] = {name.value: [] for name in ReportName}
+    with tempfile.TemporaryDirectory(prefix="relevo-bench-") as folder:
+        for count in GROWTH:
+            for name, seconds in measured(Path(folder), count, 2).items():
+                points[name].append((count, min(seconds)))
+                print(f"{count:>8} tickets  {name:<13} {min(seconds):7.2f} s", flush=True)
+    highest = max(value or 0.0 for line in points.values() for _, value in line)
+    chart = Chart(
+        title="A report over all tickets of the period",
+        description="; ".join(f"{name}: {line}" for name, line in points.items()),
+        x=decades("tickets in the period", GROWTH[0], GROWTH[-1]),
+        y=nice_axis("seconds, the least of two", highest),
+        lines=[Line(name, line) for name, line in points.items()],
+    )
+    out = Path(__file__).parent / "plots" / "reports.svg"
+    out.write_text(svg(chart))
+    print(out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
