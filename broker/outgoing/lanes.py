@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 import ssl
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 from sqlalchemy import Connection
@@ -18,7 +19,7 @@ from broker.outgoing.book import Book
 from broker.outgoing.figures import Figures
 from broker.outgoing.pace import Circuit, End, Outcome
 from broker.outgoing.queue import MAIL, Delivery
-from broker.outgoing.settings import Webhook
+from broker.outgoing.settings import MailSettings, Webhook
 from broker.outgoing.smtp import Mailer
 from broker.store.engine import Tx
 from broker.tickets import rows
@@ -105,17 +106,28 @@ class Lane(ABC):
         """From here on it may have arrived: it is not released any more."""
         self._untried.pop(one.id, None)
 
-    async def settle(self, one: Delivery, outcome: Outcome) -> None:
-        """Mark how an attempt ended, and learn from it about the target."""
-        if outcome.end is End.DOWN:
-            self.circuit.failed(time.monotonic(), random.random())  # noqa: S311 - jitter
-        elif outcome.end is not End.DROPPED:
-            self.circuit.worked()
-        state = await self._broker.store.write(lambda tx: self._mark(tx, one, outcome))
-        self._figures.count(self.target, state)
-        if outcome.end not in (End.SENT, End.DROPPED):
-            _log.warning("not-delivered", target=self.target, delivery=one.id, ticket=one.ticket,
-                         why=outcome.why, state=state)  # fmt: skip
+    async def settle(self, tried: Sequence[tuple[Delivery, Outcome]]) -> None:
+        """Mark how attempts ended, in one transaction, and learn from them about the target."""
+        for _, outcome in tried:
+            if outcome.end is End.DOWN:
+                self.circuit.failed(time.monotonic(), random.random())  # noqa: S311 - jitter
+            elif outcome.end is not End.DROPPED:
+                self.circuit.worked()
+        states = await self._broker.store.write(lambda tx: [self._mark(tx, *one) for one in tried])
+        for (one, outcome), state in zip(tried, states, strict=True):
+            self._figures.count(self.target, state)
+            if outcome.end not in (End.SENT, End.DROPPED):
+                _log.warning("not-delivered", target=self.target, delivery=one.id, ticket=one.ticket,
+                             why=outcome.why, state=state)  # fmt: skip
+
+    def _written(self, write: Callable[[], bytes | None], one: Delivery) -> bytes | Outcome:
+        """What to send, or why there is nothing: a delivery that we cannot write down is given up, so that
+        the others are not held up by it."""
+        try:
+            return write() or NOBODY
+        except Exception:
+            _log.exception("bug", target=self.target, delivery=one.id, ticket=one.ticket)
+            return Outcome(End.REFUSED, "it cannot be written down: see the broker's log")
 
     def _mark(self, tx: Tx, one: Delivery, outcome: Outcome) -> str:
         now = self._broker.clock()
@@ -148,14 +160,19 @@ class MailLane(Lane):
         written = await self._broker.store.read(query)
         async with Mailer(settings, await self.context(settings.ca)) as mailer:
             for one, mail in zip(found, written, strict=True):
-                outcome = NOBODY
+                content = self._written(functools.partial(_content, mail, settings), one)
                 self.trying(one)
-                if mail is not None:
-                    message = mails.compose(mail.letter, mail.envelope, settings)
-                    outcome = await mailer.send(message, mail.envelope.to)
-                await self.settle(one, outcome)
+                if isinstance(content, bytes) and mail is not None:
+                    outcome = await mailer.send(content, mail.envelope.to)
+                else:
+                    outcome = content if isinstance(content, Outcome) else NOBODY
+                await self.settle([(one, outcome)])
                 if outcome.end is End.DOWN:
                     return
+
+
+def _content(mail: reading.Mail | None, settings: MailSettings) -> bytes | None:
+    return None if mail is None else mails.compose(mail.letter, mail.envelope, settings).as_bytes()
 
 
 class WebhookLane(Lane):
@@ -166,37 +183,37 @@ class WebhookLane(Lane):
         if webhook is None:
             return
 
-        def query(conn: Connection) -> list[bytes | None]:
-            return [self._body(conn, org.roster.org, webhook, one) for one in found]
+        def query(conn: Connection) -> list[bytes | Outcome]:
+            return [
+                self._written(functools.partial(_body, conn, org.roster.org, webhook, one), one)
+                for one in found
+            ]
 
-        bodies = await self._broker.store.read(query)
-        left = list(zip(found, bodies, strict=True))
+        left = list(zip(found, await self._broker.store.read(query), strict=True))
         async with webhooks.make_client(await self.context(webhook.ca)) as client:
-            while left:
+            while left and (not self.circuit.faults or len(left) == len(found)):
                 now, left = left[: webhooks.AT_ONCE], left[webhooks.AT_ONCE :]
                 async with asyncio.TaskGroup() as tasks:
-                    for one, body in now:
-                        tasks.create_task(self._one(client, webhook, one, body))
-                if self.circuit.faults:
-                    return
+                    running = [tasks.create_task(self._one(client, webhook, *each)) for each in now]
+                await self.settle([task.result() for task in running])
 
     async def _one(
-        self, client: webhooks.Client, webhook: Webhook, one: Delivery, body: bytes | None
-    ) -> None:
-        outcome = NOBODY
+        self, client: webhooks.Client, webhook: Webhook, one: Delivery, body: bytes | Outcome
+    ) -> tuple[Delivery, Outcome]:
         self.trying(one)
-        if body is not None:
-            at = self._broker.clock()
-            outcome = await webhooks.post(client, webhook, f"msg_{one.message}", body, at)
-        await self.settle(one, outcome)
+        if isinstance(body, Outcome):
+            return one, body
+        at = self._broker.clock()
+        return one, await webhooks.post(client, webhook, f"msg_{one.message}", body, at)
 
-    @staticmethod
-    def _body(conn: Connection, org: str, webhook: Webhook, one: Delivery) -> bytes | None:
-        event, ticket = reading.one(conn, one.log_index), rows.find(conn, one.ticket)
-        if event is None or ticket is None or webhook.customer not in (None, ticket.customer):
-            return None
-        step = reading.step_of(conn, one.log_index)
-        return to_json(webhooks.call_of(org, webhook, event, ticket, step))
+
+def _body(conn: Connection, org: str, webhook: Webhook, one: Delivery) -> bytes | None:
+    """None where the webhook may not be told any more."""
+    event, ticket = reading.one(conn, one.log_index), rows.find(conn, one.ticket)
+    if event is None or ticket is None or webhook.customer not in (None, ticket.customer):
+        return None
+    step = reading.step_of(conn, one.log_index)
+    return to_json(webhooks.call_of(org, webhook, event, ticket, step))
 
 
 def make_lane(broker: Broker, book: Book, figures: Figures, target: str) -> Lane:

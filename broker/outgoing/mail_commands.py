@@ -141,7 +141,7 @@ def mail_test(address: str, data: Path, as_json: bool) -> None:
 
     async def send() -> None:
         async with Mailer(settings, client_context(settings.ca)) as mailer:
-            require_sent(await mailer.send(compose_test(envelope, settings), address))
+            require_sent(await mailer.send(compose_test(envelope, settings).as_bytes(), address))
 
     asyncio.run(send())
     if as_json:

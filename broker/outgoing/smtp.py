@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from email.message import EmailMessage
 from types import TracebackType
 
 import aiosmtplib
@@ -44,7 +43,7 @@ class Mailer:
         except (aiosmtplib.SMTPException, OSError, TimeoutError):
             client.close()
 
-    async def send(self, message: EmailMessage, to: str) -> Outcome:
+    async def send(self, content: bytes, to: str) -> Outcome:
         """One attempt. Whatever the server answers once it has the mail is what counts: a connection that
         breaks before that answer leaves the mail to be sent again with the same Message-ID."""
         try:
@@ -53,7 +52,7 @@ class Mailer:
             return Outcome(End.DOWN, _why(error))
         try:
             async with asyncio.timeout(SEND_S):
-                await client.sendmail(self._settings.sender, [to], message.as_bytes())
+                await client.sendmail(self._settings.sender, [to], content)
         except _BROKEN as error:
             self._drop()
             return Outcome(End.DOWN, _why(error))

@@ -35,7 +35,7 @@ def mail(said: MailSettings, to: str = ANA) -> EmailMessage:
 async def send(said: MailSettings, *to: str) -> list[Outcome]:
     """Outcomes of one mail each, over one mailer."""
     async with Mailer(said, client_context(said.ca)) as mailer:
-        return [await mailer.send(mail(said, address), address) for address in to or (ANA,)]
+        return [await mailer.send(mail(said, address).as_bytes(), address) for address in to or (ANA,)]
 
 
 # --- SMTP --------------------------------------------------------------------------------------
