@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import insert
 
+from broker.artifact_files import ArtifactFiles
+from broker.store.session_tables import artifacts
+from protocol.audit import Action, Actor, ActorKind, AuditRecord
 from protocol.desk import Category
 from protocol.desk import Desk as Settings
+from protocol.diagnosis import BUNDLE_MEDIA_TYPE
+from protocol.drivers.files import private_folder
+from protocol.fix_states import RunState
+from protocol.ids import new_artifact_id
+from protocol.scopes import Clearance
+from protocol.wire import facts, to_json
 from tests.unit.broker.knowledge_world import PRINTER_ES, Desk, knowledge_desk
+from tests.unit.protocol.test_findings import bundle, file_system, result
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PRIVATE = (
@@ -162,3 +174,63 @@ async def test_resolutions_of_another_customer_or_above_the_reader_are_not_sugge
     assert above in str(await desk.ok("dos", "GET", f"/v1/tickets/{fresh}/suggestions"))
     elsewhere = await desk.ticket("gil", "globex", title="Zzz", category="printing")
     assert (await desk.ok("gil", "GET", f"/v1/tickets/{elsewhere}/suggestions"))["rows"] == []
+
+
+# --- what was measured and run -----------------------------------------------------------------
+
+
+async def _store_bundle(desk: Desk, ticket: str, clearance: Clearance, *, full: float) -> None:
+    """A diagnosis on the ticket, as an agent's upload leaves it."""
+    disks = result("disks", rows={"file_systems": [file_system(used_percent=full, mount_point="/srv")]})
+    content, artifact = to_json(bundle(disks)), new_artifact_id()
+    row = {
+        "artifact": artifact,
+        "ticket": int(ticket[2:]),
+        "customer": "acme",
+        "kind": "bundle",
+        "name": "bundle.json",
+        "clearance": clearance.value,
+        "sealed": False,
+        "media_type": BUNDLE_MEDIA_TYPE,
+        "size_bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "made": desk.world.clock.now,
+        "stored": desk.world.clock.now,
+        "manifest": b"",
+    }
+    broker = desk.world.broker
+    private_folder(broker.config.artifacts)
+    ArtifactFiles(broker.config.artifacts).path(artifact).write_bytes(content)
+    await broker.store.write(lambda tx: tx.conn.execute(insert(artifacts).values(row)))
+
+
+async def _run_fix(desk: Desk, ticket: str, run: str, state: RunState) -> None:
+    record = AuditRecord(
+        at=desk.world.clock.now,
+        actor=Actor(kind=ActorKind.AGENT, id="ag"),
+        action=Action.FIX_DONE,
+        customer="acme",
+        ticket=ticket,
+        facts=facts(fix="clean-cache", run=run, state=state.value, title_es="Vaciar la caché de Toni"),
+    )
+    await desk.world.broker.store.write(lambda tx: tx.audit(record))
+
+
+async def test_a_draft_tells_what_the_diagnosis_found_and_which_fixes_ran(desk: Desk) -> None:
+    ticket = await desk.ticket(title="Disco lleno", language="es")
+    await _store_bundle(desk, ticket, Clearance.R1, full=99.5)
+    await _run_fix(desk, ticket, "a" * 16, RunState.UNDONE)
+    await _run_fix(desk, ticket, "b" * 16, RunState.SUCCEEDED)
+    draft = await desk.ok("toni", "POST", f"/v1/tickets/{ticket}/article", {})
+    body = draft["text"]["es"]["body"]
+    assert "## Qué encontró el diagnóstico" in body and "/srv" in body
+    assert "(clean-cache): funcionó." in body and "(clean-cache): se deshizo." in body
+    assert "Toni" not in body, "a name in a fix's title is a name"
+    assert draft["text"]["links"]["fixes"] == ["clean-cache"]
+
+
+async def test_a_diagnosis_above_r1_is_not_in_a_draft(desk: Desk) -> None:
+    ticket = await desk.ticket(title="Disco lleno", language="es")
+    await _store_bundle(desk, ticket, Clearance.R2, full=99.5)
+    draft = await desk.ok("dos", "POST", f"/v1/tickets/{ticket}/article", {})
+    assert "/srv" not in str(draft["text"])
