@@ -30,6 +30,9 @@ class Mailbox:
     """One for each mail, then ``250``; ``hang`` and ``close`` do what they say."""
     logins: list[tuple[str, str]] = field(default_factory=list)
     connections: int = 0
+    heard: list[EmailMessage] = field(default_factory=list)
+    """Every mail whose words arrived, whatever was answered."""
+    on_data: Callable[[], None] = lambda: None
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
         answer = self.recipients_answer(address)
@@ -39,14 +42,16 @@ class Mailbox:
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         answer = self.data_answers.pop(0) if self.data_answers else "250 OK"
+        message = email.message_from_bytes(envelope.content, policy=default)
+        assert isinstance(message, EmailMessage)
+        self.heard.append(message)
+        self.on_data()
         if answer == "hang":
             await asyncio.Event().wait()
         if answer == "close":
             server.transport.abort()
             return "250 never heard"
         if answer.startswith("250"):
-            message = email.message_from_bytes(envelope.content, policy=default)
-            assert isinstance(message, EmailMessage)
             self.mails.append(message)
             self.envelopes.append(envelope)
         return answer
