@@ -275,7 +275,8 @@ class Agent:
             case messages.ArticlesWanted():
                 return await self._articles(request)
             case messages.SendRecords():
-                return messages.Ok(count=await self._records.send_all())
+                # Without a link nobody waits for one: they are told when it is back.
+                return messages.Ok(count=await self._records.send_all() if self._link.up else 1)
             case messages.SelfServe():
                 raise RelevoError(Code.MALFORMED, "taken over before")
 
