@@ -77,7 +77,12 @@ def stems(word: str, language: str) -> tuple[str, ...]:
     low = unicodedata.normalize("NFC", word.casefold())[:MAX_WORD]
     with _LOCK:
         found = [_STEMMERS[language].stemWord(form) for form in dict.fromkeys((low, fold(low)))]
-    return tuple(dict.fromkeys(fold(stem) for stem in found))
+    return tuple(dict.fromkeys(_letters(fold(stem)) for stem in found))
+
+
+def _letters(folded: str) -> str:
+    """Letters and digits only, and some: taking signs apart can bring others (``½`` is ``1⁄2``)."""
+    return "".join(char for char in folded if char.isalnum()) or "0"
 
 
 def words_of(text: str) -> list[re.Match[str]]:
@@ -115,7 +120,7 @@ def parse(query: str, language: str) -> tuple[Term, ...]:
         Term(
             word,
             (stems(word, language),),
-            fold(word) if word == last and len(word) >= _LEAST_PREFIX else None,
+            _letters(fold(word)) if word == last and len(word) >= _LEAST_PREFIX else None,
         )
         for word in _longest(telling, MAX_TERMS - len(phrases))
     ]

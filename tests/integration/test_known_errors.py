@@ -221,3 +221,26 @@ async def test_a_publication_with_a_known_error_that_went_back_or_was_altered_is
         world.org.more = {}
         assert (await world.publish(world.org.next(), token)).status == 200
         assert world.broker.organisation.require().known_errors == ()
+
+
+async def test_what_a_diagnosis_shows_is_suggested_first_with_its_fix_filled_in(tmp_path: Path) -> None:
+    both = (known_error(), known_error("stopped-service", visibility="L2"))
+    async with _desk(tmp_path, *both) as site:
+        ticket, _ = await _diagnosed(site, await site.enrol(), real_bundle())
+        seen = {}
+        for who in ("toni", "lia"):
+            token = await site.world.login(who)
+            answer = await site.call("GET", f"/v1/tickets/{ticket}/suggestions", token=token)
+            seen[who] = answer.json["rows"]
+        first = seen["toni"][0]
+        assert (first["basis"], first["known_error"], first["feedback"]) == ("signature", "stale-lock", None)
+        assert first["evidence"] and first["title"]
+        (fix,) = first["fixes"]
+        bound = [{"name": "path", "value": "/run/lock/backup.lock"}]
+        assert fix == {"fix": "stale-lock", "params": bound, "missing": []}
+        assert "stopped-service" not in str(seen["toni"]), "a known error for L2 is no suggestion for L1"
+        assert (await _judge(site, ticket, "wrong")).status == 200
+        answer = await site.call(
+            "GET", f"/v1/tickets/{ticket}/suggestions", token=await site.world.login("toni")
+        )
+        assert "stale-lock" not in answer.body.decode(), "what was called wrong is suggested no more"
