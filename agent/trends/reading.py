@@ -29,6 +29,7 @@ _LEAST_BYTES = 16 << 20
 """Smaller file systems are the system's own and full by design."""
 _SOON_S = 45 * 86_400
 _LONG_AGO_S = 30 * 86_400
+_SILENT = "sysv"
 _UNIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_:+-]{0,39}(@[^.]{0,100})?")
 """A service's name, with its instance; units of other types have their type behind a dot."""
 
@@ -111,11 +112,26 @@ def _batteries(folder: Path) -> Iterator[Reading]:
 
 def _crashes(key: bytes, count: Count) -> Iterable[Reading]:
     """Services that were started again since the machine was; the worst first."""
-    counts = count([service for service in services.list_all() if _UNIT.fullmatch(service.name)])
+    counts = count([service for service in _watched() if _UNIT.fullmatch(service.name)])
     worst = sorted(((-n, name) for name, n in counts.items() if n > 0))[: _MOST[Kind.CRASH]]
     return [
         Reading(kind=Kind.CRASH, subject=_unit(name, key), value=float(-negative)) for negative, name in worst
     ]
+
+
+def _watched() -> list[services.Service]:
+    """Services whose manager says which process they are. System V scripts do not, and each would have to be
+    run to learn nothing."""
+    found: dict[str, services.Service] = {}
+    for manager in services.managers():
+        if manager.name == _SILENT:
+            continue
+        try:
+            for service in manager.list():
+                found.setdefault(service.name, service)
+        except (OSError, RelevoError):
+            continue  # a manager that does not answer hides its own services only
+    return list(found.values())
 
 
 def _unit(name: str, key: bytes) -> str:

@@ -155,10 +155,30 @@ def test_batteries_are_told_as_share_of_their_design_and_mice_are_left_out(
     assert found == [Reading(kind=Kind.BATTERY, subject="BAT0", value=62.0, limit=100.0)]
 
 
+class _Known:
+    """A manager of services, as far as it is asked."""
+
+    name = "test"
+
+    def __init__(self, found: tuple[Service, ...]) -> None:
+        self._found = found
+
+    def list(self) -> tuple[Service, ...]:
+        return self._found
+
+
+class _Broken(_Known):
+    def __init__(self) -> None:
+        super().__init__(())
+
+    def list(self) -> tuple[Service, ...]:
+        raise RelevoError(Code.TIMEOUT, "it hangs")
+
+
 def test_instances_of_services_are_told_by_a_pseudonym(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("cups", "user@1000", "openvpn@casa-de-maria", "home-maria.mount", "getty@")
     running = tuple(Service(name=name, manager="t", state=State.RUNNING, restarts=3) for name in names)
-    monkeypatch.setattr(services, "list_all", lambda: running)
+    monkeypatch.setattr(services, "managers", lambda: (_Broken(), _Known(running)))
     found = reading.read(context(), KEY, lambda all_: {one.name: 3 for one in all_}, NOW)
     told = [row.subject for row in found if row.kind is Kind.CRASH]
     assert "cups" in told and not any("maria" in subject or "1000" in subject for subject in told)
