@@ -57,7 +57,7 @@ def _saw_all(result: CollectorResult, table: Table, *, found: int, timed: bool) 
         return False
     if not table.dropped_rows:
         return True
-    return result.fact("record_kinds_dropped") == 0 and (found == 0 or not timed)
+    return result.fact("dropped_kind_count") == 0 and (found == 0 or not timed)
 
 
 def _number(value: Cell) -> float:

@@ -99,7 +99,7 @@ def logs_summary(context: Context) -> Output:
             fact("line_count", len(entries)),
             fact("line_limit_reached", len(entries) >= _MAX_LINES),
             *(fact(f"{name}_count", counts[level]) for level, name in enumerate(PRIORITIES)),
-            fact("record_kinds_dropped", kinds_dropped),
+            fact("dropped_kind_count", kinds_dropped),
         ),
         tables=(
             table(

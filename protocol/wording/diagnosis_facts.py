@@ -309,7 +309,7 @@ FACTS: dict[str, tuple[str, str]] = {
     "fact.file_count": ("files", "archivos"),
     "fact.complete": ("counted to the end", "contado hasta el final"),
     "table.caches": ("Cache folders", "Carpetas de caché"),
-    "fact.record_kinds_dropped": (
+    "fact.dropped_kind_count": (
         "kinds of message of which no record was kept",
         "tipos de mensaje sin ningún registro guardado",
     ),

@@ -34,7 +34,7 @@ _UNITLESS = re.compile(
     r"(?:^days_left$|_days_left$)|_(?:bytes|bytes_per_s|percent|s|ms|mhz|count|limit|cpus|bits|per_s|total|1m|5m|15m|port|pid)$"
 )
 _NUMBERS_THAT_NAME = frozenset(
-    {"line", "code", "metric", "pid", "port", "job", "load_1m", "load_5m", "load_15m"}
+    {"line", "code", "level", "metric", "pid", "port", "job", "load_1m", "load_5m", "load_15m"}
 )
 
 

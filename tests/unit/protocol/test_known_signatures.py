@@ -252,7 +252,7 @@ def _logs(*messages: tuple[float, str], dropped: int = 0, kinds: int = 0, **chan
         started=_NOW,
         ended=_NOW,
         status=Status.OK,
-        facts=(fact("line_limit_reached", False), fact("record_kinds_dropped", kinds)),
+        facts=(fact("line_limit_reached", False), fact("dropped_kind_count", kinds)),
         tables=(records,),
     )
     return msgspec.structs.replace(made, **changes)
