@@ -30,6 +30,7 @@ from protocol.knowledge import (
     ArticleSearch,
     ArticleState,
     ArticleStep,
+    ArticleText,
     ArticleVersions,
     ArticleView,
     Found,
@@ -217,6 +218,7 @@ async def create_article(broker: Broker, call: Call) -> ArticleView:
     """``POST /v1/articles``: a draft of the caller's. Raises RelevoError: as ``articles.create``."""
     body, standing = call.take(ArticleNew), standing_of(call)
     require_technician(call.who.person)
+    _require_known(broker, body.text)
     return await _changed(
         broker,
         standing,
@@ -224,9 +226,18 @@ async def create_article(broker: Broker, call: Call) -> ArticleView:
     )
 
 
+def _require_known(broker: Broker, text: ArticleText) -> None:
+    """Raises RelevoError: ``not-found`` for a customer or a category that is none."""
+    org = broker.organisation.require()
+    if text.customer is not None:
+        org.roster.customer(text.customer)
+    org.desk.require_category(text.category)
+
+
 async def edit_article(broker: Broker, call: Call) -> ArticleView:
     """``POST /v1/articles/{article}/text``. Raises RelevoError: as ``articles.edit``."""
     body, standing, wanted = call.take(ArticleEdit), standing_of(call), wanted_article(call)
+    _require_known(broker, body.text)
 
     def unit(tx: Tx) -> str:
         articles.edit(tx, wanted, body.text, body.version, body.review_by, standing, broker.clock())

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from broker.knowledge import rights, rows
 from broker.knowledge.searcher import SEARCHER, Candidate
-from broker.knowledge.terms import LANGUAGES, Term, parse, words_of
+from broker.knowledge.terms import LANGUAGES, Term, parse, place_of
 from broker.store.knowledge_tables import article_versions, articles
 from protocol.knowledge import ArticleText, Body, Hit, Reader, Visibility, reader_up_to
 from protocol.wire import from_json
@@ -128,15 +128,15 @@ def _hits(conn: Connection, chosen: Sequence[_Found]) -> tuple[Hit, ...]:
 def snippet(body: Body, candidate: Candidate, terms: Sequence[Term]) -> str:
     """The piece of symptoms or body with the most of the sought words, as it is written."""
     pieces = ((body.symptoms, candidate.symptoms), (body.body, candidate.body))
-    sought = [term for term in terms if len(term.stems) == 1]
+    sought = frozenset(stem for term in terms for word in term.stems for stem in word)
+    begun = tuple(term.prefix for term in terms if term.prefix is not None)
     best, at, where = -1, 0, ""
     for text, stems in pieces:
-        marks = [any(term.in_text(f" {stem} ") for term in sought) for stem in stems.split()]
+        marks = [stem in sought or stem.startswith(begun) for stem in stems.split()]
         start, count = _densest(marks)
         if count > best and text.strip():
             best, at, where = count, start, text
-    places = words_of(where)
-    begin = places[at].start() if at < len(places) else 0
+    begin = place_of(where, at)
     cut = where[begin : begin + SNIPPET]
     return ("…" if begin else "") + " ".join(cut.split()) + ("…" if begin + SNIPPET < len(where) else "")
 

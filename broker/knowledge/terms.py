@@ -7,6 +7,7 @@ The stemmers are Snowball's (docs/adr/0014). They promise that forms of one word
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 import threading
 import unicodedata
@@ -85,14 +86,15 @@ def _letters(folded: str) -> str:
     return "".join(char for char in folded if char.isalnum()) or "0"
 
 
-def words_of(text: str) -> list[re.Match[str]]:
-    """The words of a text with their places, in the order in which they are indexed."""
-    return list(_WORD.finditer(text))
+def place_of(text: str, number: int) -> int:
+    """Where the word of this number begins, counted as they are indexed; 0 where there is none."""
+    found = next(itertools.islice(_WORD.finditer(text), number, None), None)
+    return 0 if found is None else found.start()
 
 
 def indexed(text: str, language: str) -> tuple[str, str]:
     """A text as its stems, one for each word in order; and the second stems of words that have two."""
-    each = [stems(match[0], language) for match in words_of(text)]
+    each = [stems(word, language) for word in _WORD.findall(text)]
     return " ".join(one[0] for one in each), " ".join(stem for one in each for stem in one[1:])
 
 

@@ -149,6 +149,7 @@ async def test_nobody_publishes_a_secret_for_l1_or_the_public(desk: Desk) -> Non
         ({"en": {"title": "x", "body": "y" * 2_000_000}}, "too-large"),
         ({"en": {"title": "x"}, "kind": "novel"}, "malformed"),
         ({"en": {"title": "x"}, "customer": "globex"}, "not-found"),
+        ({"en": {"title": "x"}, "customer": "nobody"}, "not-found"),
         ({"en": {"title": "x"}, "links": {"tickets": ["T-999"]}}, "not-found"),
         ({"en": {"title": "x"}, "rating": 5}, "malformed"),
     ],

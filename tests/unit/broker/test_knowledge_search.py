@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, insert
 
 from broker.knowledge import search
-from broker.knowledge.searcher import SEARCHER
+from broker.knowledge.searcher import SEARCHER, expression
 from broker.knowledge.terms import fold, indexed, parse
 from broker.store import schema
 from broker.store.databases import make_engine
@@ -21,6 +22,7 @@ from protocol.wire import to_json
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 PUBLIC, L1, L2, L3 = Visibility
+_EXPRESSION = re.compile(r'(?:"[^\W_]+(?: [^\W_]+)*"(?: \*)?|[() ]|AND|OR)+')
 SECRETS = ("ornitorrinco", "walrus", "zafiro", "onyx")
 
 
@@ -203,6 +205,23 @@ def test_no_query_is_an_error_or_a_way_around_the_rights(conn: Connection, query
 def test_any_text_at_all_is_a_query(conn: Connection, query: str) -> None:
     for hit in search.find(conn, query, "es", PUBLIC, 50):
         assert hit.visibility is PUBLIC
+
+
+@given(st.text(max_size=80))
+def test_what_the_index_is_asked_holds_nothing_but_quoted_words(query: str) -> None:
+    for language in ("en", "es"):
+        terms = parse(query, language)
+        for every in (True, False):
+            assert not terms or _EXPRESSION.fullmatch(expression(terms, every=every))
+
+
+def test_long_texts_are_quoted_from_where_the_words_are(engine: Engine) -> None:
+    with engine.begin() as conn:
+        long = "relleno " * 5_000 + "aquí está el hipogrifo y su remedio"
+        put(conn, 91, ArticleText(visibility=PUBLIC, es=Body(title="Largo", body=long)))
+        (hit,) = search.find(conn, "hipogrifos", "es", PUBLIC, 5)
+        assert hit.snippet.startswith("…hipogrifo y su remedio")
+        conn.rollback()
 
 
 @given(st.text(max_size=200))
