@@ -159,8 +159,7 @@ async def _fetch(channel: Channel, event: Event) -> Incoming:
 
 def _take(channel: Channel, tx: Tx, incoming: Incoming) -> str:
     event, name = incoming.event, channel.name
-    rows.unpark(tx.conn, name, rows.IN, event.event)
-    if not rows.unknown(tx.conn, name, [event.event]):
+    if _known(tx, name, event):
         return Outcome.KNOWN
     top = tx.conn.execute(select(func.max(audit.c.idx))).scalar_one()
     ticket, outcome = _apply(channel, tx, incoming)
@@ -174,6 +173,12 @@ def _take(channel: Channel, tx: Tx, incoming: Incoming) -> str:
     rows.echo(tx.conn, name, written)
     _record(channel, tx, event, ticket, outcome)
     return outcome
+
+
+def _known(tx: Tx, name: str, event: Event) -> bool:
+    """Was it taken in? What was set aside is taken off the list, and counts as not."""
+    aside = rows.unpark(tx.conn, name, rows.IN, event.event)
+    return not aside and not rows.unknown(tx.conn, name, [event.event])
 
 
 def _record(
@@ -197,7 +202,7 @@ def _record(
 
 def _refused(channel: Channel, event: Event, error: RelevoError, tx: Tx) -> str:
     """Our rules do not let it: the ticket stays as it is, and both sides differ until one changes again."""
-    if not rows.unknown(tx.conn, channel.name, [event.event]):
+    if _known(tx, channel.name, event):
         return Outcome.KNOWN
     link = rows.link_from(tx.conn, channel.name, event.remote)
     ticket = None

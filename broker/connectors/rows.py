@@ -194,6 +194,9 @@ def unknown(conn: Connection, name: str, events: Iterable[str]) -> set[str]:
 
 
 def took(conn: Connection, name: str, event: str, position: int, log_index: int) -> None:
+    c = connector_received.c
+    # One that was set aside is there already.
+    conn.execute(delete(connector_received).where(c.connector == name, c.event == event))
     conn.execute(
         insert(connector_received).values(connector=name, event=event, position=position, log_index=log_index)
     )
@@ -263,9 +266,11 @@ def park(
     return True
 
 
-def unpark(conn: Connection, name: str, direction: str, key: str) -> None:
+def unpark(conn: Connection, name: str, direction: str, key: str) -> bool:
+    """Whether it had been set aside."""
     c = connector_parked.c
-    conn.execute(delete(connector_parked).where(c.connector == name, c.direction == direction, c.key == key))
+    same = (c.connector == name, c.direction == direction, c.key == key)
+    return conn.execute(delete(connector_parked).where(*same)).rowcount == 1
 
 
 def due(conn: Connection, name: str, now: datetime, most: int) -> list[Parked]:

@@ -42,6 +42,7 @@ class Meddler(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: Meddler
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def _pass(self) -> None:
         size = int(self.headers.get("content-length", "0"))

@@ -11,8 +11,8 @@ import pytest
 
 from protocol.scopes import Role
 from protocol.tickets import PendingReason, State
-from tests.peers.bridge import Bridge, bridged, connected, settings_of
 from tests.peers.rt_instance import RequestTracker
+from tests.support.bridge import Bridge, bridged, connected, settings_of
 
 
 @pytest.fixture

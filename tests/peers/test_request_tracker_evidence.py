@@ -10,8 +10,8 @@ from pathlib import Path
 from protocol import link
 from protocol.audit import Action
 from protocol.wire import facts
-from tests.peers.bridge import connected, settings_of
 from tests.peers.rt_instance import RequestTracker
+from tests.support.bridge import connected, settings_of
 from tests.support.desk import desk
 
 CONTENT = b'{"host": "secret-host"}'

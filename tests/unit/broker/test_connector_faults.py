@@ -1,0 +1,192 @@
+"""An outside system that is down, slow, lying or broken: waited for, tried again, nothing lost or doubled."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from broker.connectors.contract import HOLD_UP
+from broker.connectors.settings import QueueOf
+from protocol.errors import Code, RelevoError
+from protocol.tickets import State
+from tests.support.bridge import Bridge, bridged, settings_of
+from tests.support.small_rt import TOKEN, SmallRt, small_rt
+
+
+def raw(status: int, body: bytes, *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", "Connection: close", *headers]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+
+
+SPOILED: dict[str, tuple[bytes, Code]] = {
+    "the token is refused": (raw(401, b'{"message":"Unauthorized"}'), Code.UNAUTHENTICATED),
+    "too many requests": (raw(429, b"{}"), Code.RATE_LIMITED),
+    "it is broken": (raw(500, b""), Code.UNREACHABLE),
+    "it is being repaired": (raw(503, b"<html>later</html>"), Code.UNREACHABLE),
+    "no JSON": (raw(200, b"<html>Login</html>"), Code.MALFORMED),
+    "JSON of another shape": (raw(200, b'{"items":[{"id":"../../etc"}],"id":[]}'), Code.MALFORMED),
+    "no UTF-8": (raw(200, b'{"items":"\xff\xfe"}'), Code.MALFORMED),
+    "nested without end": (raw(200, b"[" * 200_000), Code.MALFORMED),
+    "a redirect": (raw(302, b"", "Location: https://elsewhere.example/"), Code.MALFORMED),
+    "a bomb": (raw(200, b"\x1f\x8b" + b"0" * 64, "Content-Encoding: gzip"), Code.MALFORMED),
+    "more than fits": (raw(200, b" " * (9 << 20)), Code.TOO_LARGE),
+    "half an answer": (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nConnection: close\r\n\r\n{",
+        Code.UNREACHABLE,
+    ),
+    "no HTTP": (b"SSH-2.0-OpenSSH_9.2\r\n", Code.UNREACHABLE),
+    "no answer": (b"", Code.UNREACHABLE),
+}
+
+
+@pytest.fixture
+def rt() -> Iterator[SmallRt]:
+    with small_rt() as made:
+        yield made
+
+
+@pytest.fixture
+async def bridge(rt: SmallRt, tmp_path: Path) -> AsyncIterator[Bridge]:
+    token = tmp_path / "token"
+    token.write_text(TOKEN + "\n")
+    token.chmod(0o600)
+    async with bridged(tmp_path / "broker", settings_of(rt.url, token), deadline_s=2.0) as made:
+        yield made
+
+
+async def fails(bridge: Bridge) -> Code:
+    with pytest.raises(RelevoError) as caught:
+        await bridge.look()
+    assert caught.value.code in HOLD_UP
+    return caught.value.code
+
+
+async def test_every_way_of_failing_holds_up_and_loses_nothing(rt: SmallRt, bridge: Bridge) -> None:
+    ticket = await bridge.open("Ours")
+    theirs = rt.open("Theirs", "words")
+    for name, (answer, code) in SPOILED.items():
+        rt.spoil = lambda method, path, answer=answer: answer  # type: ignore[misc]
+        assert await fails(bridge) is code, name
+    rt.spoil = lambda method, path: None
+    await bridge.looks(2)
+    assert await bridge.remote_of(ticket)
+    assert len(await bridge.by_external(f"RT#{theirs}")) == 1
+    assert len(rt.own("Create")) == 1
+    assert await bridge.parked() == []
+
+
+@pytest.mark.parametrize("end", ["/ticket", "/correspond", "/comment"])
+async def test_an_answer_that_is_lost_does_nothing_twice(rt: SmallRt, bridge: Bridge, end: str) -> None:
+    """The request was carried out and the answer never came: the next look finds what was done."""
+    ticket = await bridge.open("Once")
+    if end != "/ticket":
+        await bridge.take(ticket)
+        await bridge.look()
+        await bridge.do(ticket, "replies", text="once")
+        if end == "/comment":
+            await bridge.do(ticket, "cancel", reason="was nothing")
+    rt.lose = lambda method, path: method == "POST" and path.endswith(end)
+    assert await fails(bridge) is Code.UNREACHABLE
+    rt.lose = lambda method, path: False
+    await bridge.looks(2)
+    assert len(rt.own("Create")) == 1
+    assert len(rt.own("Correspond")) == (end != "/ticket")
+    assert len(rt.own("Comment")) == (end == "/comment")
+
+
+async def test_a_slow_system_costs_its_deadline_and_no_more(rt: SmallRt, bridge: Bridge) -> None:
+    wake = threading.Event()
+
+    def spoil(method: str, path: str) -> bytes | None:
+        wake.wait(20)
+        return b""
+
+    rt.spoil = spoil
+    try:
+        assert await fails(bridge) is Code.TIMEOUT
+    finally:
+        wake.set()
+    rt.spoil = lambda method, path: None
+    await bridge.look()
+
+
+async def test_tickets_of_a_queue_that_is_not_named_stay_outside_whatever_the_system_offers(
+    rt: SmallRt, bridge: Bridge
+) -> None:
+    remote = rt.open("Not yours", "secret words", queue="Private")
+    rt.say(remote, "more secret words")
+    await bridge.looks(2)
+    assert await bridge.by_external(f"RT#{remote}") == []
+    kept = await bridge.records("connector.kept")
+    assert [one["outcome"] for one in kept] == ["unmapped", "unmapped"]
+    assert "secret words" not in str(await bridge.world.audit(await bridge.world.login("olga")))
+
+
+async def test_one_thing_that_is_refused_is_set_aside_and_tried_again_later(
+    rt: SmallRt, bridge: Bridge
+) -> None:
+    first, second = await bridge.open("Refused"), await bridge.open("Taken")
+    refused = raw(403, b'{"message":"No permission"}')
+    state = {"posts": 0}
+
+    def spoil(method: str, path: str) -> bytes | None:
+        state["posts"] += (method, path) == ("POST", "/ticket")
+        return refused if (method, path) == ("POST", "/ticket") and state["posts"] <= 1 else None
+
+    rt.spoil = spoil
+    await bridge.looks(2)
+    assert await bridge.remote_of(second)
+    parked = await bridge.parked()
+    assert {one.ticket for one in parked} == {first} and {one.code for one in parked} == {"refused"}
+    bridge.later(hours=1)
+    await bridge.looks(2)
+    assert await bridge.parked() == []
+    assert await bridge.remote_of(first)
+    assert len(rt.own("Create")) == 2
+
+
+async def test_a_customer_that_the_roster_does_not_know_waits_until_it_does(
+    rt: SmallRt, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text(TOKEN)
+    token.chmod(0o600)
+    queues = (QueueOf(queue="Acme", customer="initech"),)
+    async with bridged(tmp_path / "broker", settings_of(rt.url, token, queues=queues)) as bridge:
+        remote = rt.open("Early", "bird")
+        await bridge.looks(2)
+        assert [(one.direction, one.code) for one in await bridge.parked()] == [("in", "not-found")]
+        bridge.world.org.customers.append("initech")
+        await bridge.world.publish(bridge.world.org.next(), await bridge.world.login("ada"))
+        bridge.later(hours=1)
+        await bridge.looks(2)
+        assert await bridge.parked() == []
+        assert len(await bridge.by_external(f"RT#{remote}", who="olga")) == 1
+
+
+async def test_numbers_without_end_and_names_that_are_paths_do_no_harm(rt: SmallRt, bridge: Bridge) -> None:
+    for row in (
+        {"id": "9" * 30, "Type": "Create"},
+        {"id": "7", "Type": "Create", "ObjectId": "../user/1", "Created": "2026-11-22T00:00:00Z"},
+        {"id": "7", "Type": "Create", "ObjectId": "1", "Created": "tomorrow"},
+    ):
+        answer = raw(200, json.dumps({"items": [row]}).encode())
+        rt.spoil = lambda method, path, answer=answer: answer if path == "/transactions" else None  # type: ignore[misc]
+        assert await fails(bridge) is Code.MALFORMED
+    rt.spoil = lambda method, path: None
+    await bridge.look()
+
+
+async def test_many_things_at_once_cross_in_order_and_once(rt: SmallRt, bridge: Bridge) -> None:
+    remote = rt.open("Busy", "first words")
+    for number in range(60):
+        rt.say(remote, f"line {number}")
+    await bridge.looks(3)
+    (ticket,) = await bridge.by_external(f"RT#{remote}")
+    said = [one["text"] for one in (await bridge.detail(ticket))["timeline"] if one["kind"] == "ticket.reply"]
+    assert said == [f"line {number}" for number in range(60)]
+    assert (await bridge.view(ticket)).state is not State.CANCELLED
