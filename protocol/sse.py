@@ -5,7 +5,7 @@ Only what our broker writes: ``id``, ``event``, ``data`` and comments, in UTF-8,
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from protocol.errors import Code, RelevoError
 
@@ -13,7 +13,8 @@ MAX_EVENT = 2 << 20
 """Bytes of one event."""
 
 
-class ServerEvent(NamedTuple):
+@dataclass(frozen=True)
+class ServerEvent:
     """``index`` is the event's id where it has one."""
 
     name: str

@@ -154,7 +154,7 @@ def rows_of(site: Site, ticket: str) -> list[dict[str, Any]]:
 
 
 def index_of(rows: list[dict[str, Any]], text: str) -> int:
-    return next(row["index"] for row in rows if row["text"] == text)
+    return int(next(row["index"] for row in rows if row["text"] == text))
 
 
 def test_programs_follow_both_sides_as_json_lines_and_go_on_where_they_were(site: Site) -> None:

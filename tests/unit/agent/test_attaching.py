@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import io
 import json
@@ -44,10 +45,8 @@ def ready(
 
 def holds_none(data: bytes, words: tuple[str, ...] = PRIVATE) -> None:
     views = [data, data.replace(b"\0", b"")]
-    try:
+    with contextlib.suppress(ValueError):
         views.append(json.dumps(json.loads(data), ensure_ascii=False).encode())
-    except ValueError:
-        pass
     for word in words:
         for view in views:
             assert word.encode() not in view, word

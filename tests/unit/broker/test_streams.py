@@ -202,11 +202,10 @@ async def test_a_reader_that_takes_nothing_is_cut_off_holds_nothing_and_resumes(
 async def test_an_idle_stream_says_that_it_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "HEARTBEAT_S", 0.05)
     monkeypatch.setattr(stream, "LOOK_S", 0.05)
-    async with paired(tmp_path) as world:
-        async with reading(world, "/v1/stream", await world.login("toni")) as reader:
-            while b": here\n\n" not in reader.raw:
-                reader.news.clear()
-                await reader.news.wait()
+    async with paired(tmp_path) as world, reading(world, "/v1/stream", await world.login("toni")) as reader:
+        while b": here\n\n" not in reader.raw:
+            reader.news.clear()
+            await reader.news.wait()
 
 
 async def test_a_broker_that_goes_down_ends_its_streams_without_a_fault(tmp_path: Path) -> None:
