@@ -24,11 +24,12 @@ def parse_rfc3339(text: str) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        if moment.tzinfo is None:
+            raise RelevoError(Code.USAGE, f"time without zone: {text!r}")
+        # In another zone the first and the last day of the calendar lie outside it.
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise RelevoError(Code.USAGE, f"not a time: {text!r}") from error
-    if moment.tzinfo is None:
-        raise RelevoError(Code.USAGE, f"time without zone: {text!r}")
-    return moment.astimezone(UTC)
 
 
 def parse_duration(text: str) -> timedelta:

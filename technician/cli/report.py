@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -18,8 +19,9 @@ from protocol.times import parse_duration, parse_rfc3339, rfc3339
 from technician.cli.common import technician_options
 from technician.login import client
 
-_DEADLINE_S = 120.0
-"""The broker waits its turn for up to a minute and computes for up to half of one."""
+_DEADLINE_S = 150.0
+"""The broker waits its turn for up to a minute and computes for up to another."""
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @click.group(cls=Group, help="report")
@@ -132,9 +134,9 @@ def period_of(first: str | None, last: str | None, since: str | None, now: datet
 def _moment(text: str, *, days_on: int) -> datetime:
     """A moment as it is; of a day its midnight, or with ``days_on`` 1 the one after it."""
     try:
-        day = date.fromisoformat(text) if len(text) == len("2026-11-01") else None
-        if day is None:
+        if not _DAY.fullmatch(text):
             return parse_rfc3339(text)
+        day = date.fromisoformat(text)
         return datetime.combine(day + timedelta(days=days_on), time()).astimezone(UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise RelevoError(Code.USAGE, f"not a day or a time: {text!r}") from error
