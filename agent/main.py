@@ -81,7 +81,7 @@ class Agent:
             loop.add_signal_handler(number, stopping.set)
         # First who serves this folder, then the workers that outlived a killed agent and obey nobody:
         # a second agent started by mistake must not end the sessions of the first.
-        server = await LocalServer(self._folder, self._answer, self._bridge.serve).start()
+        server = await LocalServer(self._folder, self._answer, self._self_serve).start()
         supervisor.kill_marked(self._folder)
         ready()
         async with asyncio.TaskGroup() as tasks:
@@ -279,6 +279,14 @@ class Agent:
                 return messages.Ok(count=await self._records.send_all() if self._link.up else 1)
             case messages.SelfServe():
                 raise RelevoError(Code.MALFORMED, "taken over before")
+
+    async def _self_serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """A run of self-service from beginning to end; what became of it is told then."""
+        try:
+            await self._bridge.serve(reader, writer)
+        finally:
+            self._records.news.set()
+            self._journal_news.set()
 
     async def _articles(self, wanted: messages.ArticlesWanted) -> messages.ArticleList:
         query = link.ArticlesQuery(ref=next(self._refs), words=wanted.words, language=wanted.language)

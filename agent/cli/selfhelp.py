@@ -60,10 +60,12 @@ def help_first(
     add_words(selfhelp.TABLE, diagnosis.TABLE)
     talk = _scripted(beforehand) if beforehand.any else AtTerminal()
     with opened(folder) as channel:
+        flow = Flow(folder, channel, talk, text, words().language)
         try:
-            story = Flow(folder, channel, talk, text, words().language).run(open_ticket)
+            story = flow.run(open_ticket)
         except (KeyboardInterrupt, click.Abort):
             note("\n" + words()("self.interrupted"))
+            flow.give_up()
             raise
     _tell(story, as_json=as_json)
 

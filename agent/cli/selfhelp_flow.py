@@ -259,9 +259,13 @@ class Flow:
 
     # --- the end -------------------------------------------------------------------------------
 
-    def _close(self, outcome: str, ticket: str | None) -> None:
-        self.story.outcome = outcome
-        close = messages.Close(
+    def give_up(self) -> None:
+        """The user interrupted it: say how far it came, without waiting for anything."""
+        if self.story.outcome == "abandoned":
+            self._channel.leave(self._closing("abandoned", None))
+
+    def _closing(self, outcome: str, ticket: str | None) -> messages.Close:
+        return messages.Close(
             outcome=outcome,
             category=self.story.category,
             ticket=ticket,
@@ -269,7 +273,10 @@ class Flow:
             guide=self.story.guide,
             path=self.story.path,
         )
-        self._channel.call(close, messages.Closed)
+
+    def _close(self, outcome: str, ticket: str | None) -> None:
+        self._channel.call(self._closing(outcome, ticket), messages.Closed)
+        self.story.outcome = outcome
         try:
             ask_agent(self._folder, local.SendRecords(), local.Ok)
         except RelevoError as error:

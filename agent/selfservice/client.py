@@ -54,6 +54,11 @@ class Channel:
         except OSError as error:
             raise RelevoError(Code.INTERRUPTED, "the agent went away") from error
 
+    def leave(self, command: messages.Command) -> None:
+        """The last command, for whose answer nobody waits."""
+        with contextlib.suppress(OSError):
+            self._connection.sendall(frame(msgspec.msgpack.encode(command)))
+
     def _next(self) -> messages.Answer:
         while not self._waiting:
             data = self._connection.recv(256 << 10)

@@ -121,7 +121,7 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "self.trouble": ("(This could not be done: {why})", "(Esto no se ha podido hacer: {why})"),
     "self.interrupted": (
-        "Interrupted. A change that had begun is finished or taken back by itself.",
-        "Interrumpido. Un cambio que hubiera empezado se termina o se deshace solo.",
+        "A change that had begun is finished or taken back by itself; nothing stays half done.",
+        "Un cambio que hubiera empezado se termina o se deshace solo; nada queda a medias.",
     ),
 }
