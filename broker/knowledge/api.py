@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 
 import structlog
@@ -13,7 +13,7 @@ from broker.context import Broker
 from broker.guests import clearance_at
 from broker.knowledge import articles, links, rights, rows, search
 from broker.knowledge.articles import Seen, Standing
-from broker.policy import Act, may_act, require_technician
+from broker.policy import Act, may_act
 from broker.store.engine import Tx
 from broker.store.knowledge_tables import articles as table
 from broker.tickets import evidence, steps
@@ -22,15 +22,9 @@ from broker.tickets.doing import doer_of
 from protocol.api import TicketView
 from protocol.errors import Code, RelevoError
 from protocol.knowledge import (
-    ArticleEdit,
-    ArticleHelped,
-    ArticleMove,
-    ArticleNew,
     Articles,
     ArticleSearch,
     ArticleState,
-    ArticleStep,
-    ArticleText,
     ArticleVersions,
     ArticleView,
     Found,
@@ -209,99 +203,3 @@ def _may_search(call: Call, ticket: TicketView) -> None:
 
 def _numbers(hits: Sequence[Hit]) -> list[int]:
     return [rows.number_of(hit.article) for hit in hits]
-
-
-# --- writing -----------------------------------------------------------------------------------
-
-
-async def create_article(broker: Broker, call: Call) -> ArticleView:
-    """``POST /v1/articles``: a draft of the caller's. Raises RelevoError: as ``articles.create``."""
-    body, standing = call.take(ArticleNew), standing_of(call)
-    require_technician(call.who.person)
-    _require_known(broker, body.text)
-    return await _changed(
-        broker,
-        standing,
-        lambda tx: articles.create(tx, body.text, body.review_by, standing, broker.clock()),
-    )
-
-
-def _require_known(broker: Broker, text: ArticleText) -> None:
-    """Raises RelevoError: ``not-found`` for a customer or a category that is none."""
-    org = broker.organisation.require()
-    if text.customer is not None:
-        org.roster.customer(text.customer)
-    org.desk.require_category(text.category)
-
-
-async def edit_article(broker: Broker, call: Call) -> ArticleView:
-    """``POST /v1/articles/{article}/text``. Raises RelevoError: as ``articles.edit``."""
-    body, standing, wanted = call.take(ArticleEdit), standing_of(call), wanted_article(call)
-    _require_known(broker, body.text)
-
-    def unit(tx: Tx) -> str:
-        articles.edit(tx, wanted, body.text, body.version, body.review_by, standing, broker.clock())
-        return wanted
-
-    return await _changed(broker, standing, unit)
-
-
-async def _step(broker: Broker, call: Call, move: ArticleMove) -> ArticleView:
-    body, standing, wanted = call.take(ArticleStep), standing_of(call), wanted_article(call)
-
-    def unit(tx: Tx) -> str:
-        articles.step(tx, wanted, move, body.version, body.reason, standing, broker.clock())
-        return wanted
-
-    return await _changed(broker, standing, unit)
-
-
-async def submit_article(broker: Broker, call: Call) -> ArticleView:
-    """``POST /v1/articles/{article}/submit``: a second person may look at it."""
-    return await _step(broker, call, ArticleMove.SUBMIT)
-
-
-async def give_back_article(broker: Broker, call: Call) -> ArticleView:
-    """``POST /v1/articles/{article}/give-back``, with what is still missing."""
-    return await _step(broker, call, ArticleMove.GIVE_BACK)
-
-
-async def publish_article(broker: Broker, call: Call) -> ArticleView:
-    """``POST /v1/articles/{article}/publish``: readers have this text from now on."""
-    return await _step(broker, call, ArticleMove.PUBLISH)
-
-
-async def retire_article(broker: Broker, call: Call) -> ArticleView:
-    """``POST /v1/articles/{article}/retire``: it is found no more, and kept."""
-    return await _step(broker, call, ArticleMove.RETIRE)
-
-
-async def _changed(broker: Broker, standing: Standing, change: Callable[[Tx], str]) -> ArticleView:
-    def unit(tx: Tx) -> ArticleView:
-        article = change(tx)
-        return shown(tx.conn, articles.see(tx.conn, article, standing.reader, standing.person), standing)
-
-    return await broker.store.write(unit)
-
-
-async def article_helped(broker: Broker, call: Call) -> ArticleView:
-    """``POST /v1/articles/{article}/helpful``: counted once per person and ticket.
-
-    Raises:
-        RelevoError: ``not-found`` for an article or a ticket that the caller may not see.
-    """
-    body, standing, wanted = call.take(ArticleHelped), standing_of(call), wanted_article(call)
-    who = call.who
-
-    def unit(tx: Tx) -> ArticleView:
-        articles.see(tx.conn, wanted, standing.reader, standing.person, published=True)
-        number = 0
-        if body.ticket is not None:
-            ticket = ticket_rows.load(tx.conn, body.ticket)
-            may_act(who.person, ticket, Act.SEARCH)
-            number = ticket_rows.number_of(body.ticket)
-        articles.helped(tx.conn, wanted, standing.person, number, broker.clock())
-        seen = articles.see(tx.conn, wanted, standing.reader, standing.person, published=True)
-        return shown(tx.conn, seen, standing)
-
-    return await broker.store.write(unit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from broker.calls import MEMBER, TECHNICIAN, Http, Row
-from broker.knowledge import api, ticket_api
+from broker.knowledge import api, ticket_api, writing_api
 from protocol import knowledge
 
 _ARTICLE, _TICKET = "/v1/articles/{article}", "/v1/tickets/{ticket}"
@@ -18,7 +18,14 @@ KNOWLEDGE_ROUTES: tuple[Row, ...] = (
         gives=knowledge.Articles,
         query=("state", "mine", "due", "language", "after", "limit"),
     ),
-    Http("POST", "/v1/articles", api.create_article, TECHNICIAN, takes=knowledge.ArticleNew, gives=_VIEW),
+    Http(
+        "POST",
+        "/v1/articles",
+        writing_api.create_article,
+        TECHNICIAN,
+        takes=knowledge.ArticleNew,
+        gives=_VIEW,
+    ),
     Http(
         "POST",
         "/v1/articles/search",
@@ -29,15 +36,24 @@ KNOWLEDGE_ROUTES: tuple[Row, ...] = (
     ),
     Http("GET", _ARTICLE, api.show_article, MEMBER, gives=_VIEW, query=("version", "published")),
     Http("GET", f"{_ARTICLE}/versions", api.list_versions, MEMBER, gives=knowledge.ArticleVersions),
-    Http("POST", f"{_ARTICLE}/text", api.edit_article, TECHNICIAN, takes=knowledge.ArticleEdit, gives=_VIEW),
-    Http("POST", f"{_ARTICLE}/submit", api.submit_article, TECHNICIAN, takes=_STEP, gives=_VIEW),
-    Http("POST", f"{_ARTICLE}/give-back", api.give_back_article, TECHNICIAN, takes=_STEP, gives=_VIEW),
-    Http("POST", f"{_ARTICLE}/publish", api.publish_article, TECHNICIAN, takes=_STEP, gives=_VIEW),
-    Http("POST", f"{_ARTICLE}/retire", api.retire_article, TECHNICIAN, takes=_STEP, gives=_VIEW),
+    Http(
+        "POST",
+        f"{_ARTICLE}/text",
+        writing_api.edit_article,
+        TECHNICIAN,
+        takes=knowledge.ArticleEdit,
+        gives=_VIEW,
+    ),
+    Http("POST", f"{_ARTICLE}/submit", writing_api.submit_article, TECHNICIAN, takes=_STEP, gives=_VIEW),
+    Http(
+        "POST", f"{_ARTICLE}/give-back", writing_api.give_back_article, TECHNICIAN, takes=_STEP, gives=_VIEW
+    ),
+    Http("POST", f"{_ARTICLE}/publish", writing_api.publish_article, TECHNICIAN, takes=_STEP, gives=_VIEW),
+    Http("POST", f"{_ARTICLE}/retire", writing_api.retire_article, TECHNICIAN, takes=_STEP, gives=_VIEW),
     Http(
         "POST",
         f"{_ARTICLE}/helpful",
-        api.article_helped,
+        writing_api.article_helped,
         TECHNICIAN,
         takes=knowledge.ArticleHelped,
         gives=_VIEW,

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from broker.calls import Call, Caller
 from broker.context import Broker
 from broker.guests import clearance_at
-from broker.knowledge import articles, drafting, rows, suggest
+from broker.knowledge import articles, drafting, rows, suggest, writing
 from broker.knowledge.api import count, shown, standing_of
 from broker.policy import Act, may_act
 from broker.store.engine import Tx
@@ -93,7 +93,7 @@ def _drafted(
         cause=cause or stated,
     )
     standing = articles.Standing(who.person.id, who.actor, reader_at(who.person, ticket.customer))
-    return articles.create(tx, text, None, standing, broker.clock())
+    return writing.create(tx, text, None, standing, broker.clock())
 
 
 # --- resolving ---------------------------------------------------------------------------------
