@@ -119,8 +119,6 @@ TABLE: dict[str, tuple[str, str]] = {
         "{count} errores conocidos no coinciden; de {unknown} no se puede saber.",
     ),
     # relevo kb matches | confirm | wrong
-    "kb": ("The knowledge base.", "La base de conocimiento."),
-    "kb.example": ("relevo kb matches T-12", "relevo kb matches T-12"),
     "kb.matches": (
         "Known errors that a ticket's diagnoses show, why, and the fix to plan.",
         "Errores conocidos que muestran los diagnósticos de un tique, por qué y qué reparación planear.",
