@@ -15,6 +15,7 @@ from broker.connectors.keeper import keeping_connectors
 from broker.context import Broker
 from broker.conversation.news import keeping_news
 from broker.keys import load_identity
+from broker.knowledge import index
 from broker.knowledge.evaluating import keeping_signatures
 from broker.metrics import Metrics
 from broker.organisation import OrganisationState
@@ -96,6 +97,7 @@ async def _start(broker: Broker) -> None:
     await publishing.load_organisation(broker)
     await _keep_pairing_secret(broker)
     await _take_incoming(broker)
+    await index.refresh(broker)
 
 
 def _gauges(broker: Broker) -> None:
