@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -26,9 +26,11 @@ from protocol.signature_model import BindingName
 from protocol.signatures import (
     Binding,
     Expr,
+    Missing,
     Outcome,
     Signature,
     Verdict,
+    Why,
     bindings_of,
     evaluate,
     evaluate_expr,
@@ -122,6 +124,13 @@ class Proposal(NamedTuple):
     missing: tuple[str, ...]
 
 
+class Judged(NamedTuple):
+    """A known error, and what its signature says of a bundle."""
+
+    known: KnownError
+    verdict: Verdict
+
+
 class Tried(NamedTuple):
     """One test bundle, and whether the signature says of it what it should."""
 
@@ -213,6 +222,14 @@ def try_out(known: KnownError, bundles: Mapping[str, bytes]) -> tuple[Tried, ...
         bundle = read_test_bundle(content)
         done.append(Tried(test, evaluate(known.signature, bundle, bundle.manifest.ended)))
     return tuple(done)
+
+
+def judge_all(
+    known: Iterable[KnownError], bundle: Bundle, now: datetime, time_left: Callable[[], bool]
+) -> tuple[Judged, ...]:
+    """What every signature says of a bundle; unknown for those that there is no time left for."""
+    late = Verdict(outcome=Outcome.UNKNOWN, missing=(Missing(what="bundle", why=Why.TOO_MUCH),))
+    return tuple(Judged(one, evaluate(one.signature, bundle, now) if time_left() else late) for one in known)
 
 
 def proposals(known: KnownError, bindings: tuple[Binding, ...]) -> tuple[Proposal, ...]:

@@ -9,19 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from protocol.diagnosis import Bundle
-from protocol.known_errors import KnownError
+from protocol.known_errors import Judged, KnownError, judge_all
 from protocol.signature_api import Matches, MatchesPosted, MatchSaid, Signatures
-from protocol.signature_model import Missing, Outcome, Verdict, Why
-from protocol.signatures import evaluate
 from technician.login import Api, client
 
 JUDGE_S = 10.0
 """Time for all signatures on one bundle."""
-
-
-class Judged(NamedTuple):
-    known: KnownError
-    verdict: Verdict
 
 
 class Catalogue(NamedTuple):
@@ -49,7 +42,11 @@ def catalogue(home: Path) -> Catalogue:
         repository = api.repository()
         repository.refresh(datetime.now(UTC))
         known = repository.known_errors()
-        said = api.get_json("/v1/signatures", Signatures) if known else Signatures(rows=(), compared=0, matched=0)
+        said = (
+            api.get_json("/v1/signatures", Signatures)
+            if known
+            else Signatures(rows=(), compared=0, matched=0)
+        )
     finally:
         api.close()
     review = frozenset((row.known_error, row.version) for row in said.rows if row.in_review is not None)
@@ -58,11 +55,8 @@ def catalogue(home: Path) -> Catalogue:
 
 def judge(bundle: Bundle, known: Sequence[KnownError], now: datetime) -> tuple[Judged, ...]:
     """What each signature says of a bundle whose seal held; unknown for those that time leaves over."""
-    late = Verdict(outcome=Outcome.UNKNOWN, missing=(Missing(what="bundle", why=Why.TOO_MUCH),))
     end = time.monotonic() + JUDGE_S
-    return tuple(
-        Judged(one, evaluate(one.signature, bundle, now) if time.monotonic() < end else late) for one in known
-    )
+    return judge_all(known, bundle, now, lambda: time.monotonic() < end)
 
 
 def post(api: Api, ticket: str, artifact: str, judged: Sequence[Judged]) -> None:

@@ -18,7 +18,8 @@ from protocol.errors import Code, RelevoError
 from protocol.scopes import Clearance
 
 if TYPE_CHECKING:
-    from technician.matching import Catalogue, Judged  # imports tuf, by way of the repository
+    from protocol.known_errors import Judged
+    from technician.matching import Catalogue  # imports tuf, by way of the repository
 
 _WAIT_S = 15.0
 """The most that a report waits for the known errors, once it is there itself."""

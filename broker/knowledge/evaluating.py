@@ -29,10 +29,8 @@ from protocol.api import ArtifactView
 from protocol.diagnosis import BUNDLE_MEDIA_TYPE, MAX_BUNDLE, Bundle
 from protocol.drivers.files import read_file
 from protocol.errors import Code, RelevoError
-from protocol.known_errors import KnownError
+from protocol.known_errors import KnownError, judge_all
 from protocol.scopes import Clearance
-from protocol.signature_model import Missing, Outcome, Verdict, Why
-from protocol.signatures import evaluate
 from protocol.wire import from_json
 
 AT_ONCE = 16
@@ -115,6 +113,9 @@ async def _judge(broker: Broker, artifact: Row[Any]) -> None:
     except RelevoError as error:
         # What no signature can read stays what it is: no result, and nobody waits for one.
         _log.warning("bundle-not-judged", artifact=artifact.artifact, code=error.code.value)
+    except Exception:
+        # Nor may a bundle that finds a fault of ours keep all the others waiting behind it.
+        _log.exception("bug", artifact=artifact.artifact)
 
     def unit(tx: Tx) -> None:
         mine = delete(signature_queue).where(signature_queue.c.artifact == artifact.artifact)
@@ -133,21 +134,6 @@ def _say(
     bundle = from_json(content, Bundle)
     if bundle.manifest.agent != agent:
         raise RelevoError(Code.IDENTITY_MISMATCH, path.name)
-    return judge_bundle(bundle, known, now, time.monotonic() + JUDGE_S)
-
-
-def judge_bundle(
-    bundle: Bundle, known: tuple[KnownError, ...], now: datetime, deadline: float
-) -> tuple[Said, ...]:
-    """What every known error's signature says; unknown for those that the deadline leaves over.
-
-    Args:
-        deadline: ``time.monotonic()``.
-    """
-    late = Verdict(outcome=Outcome.UNKNOWN, missing=(Missing(what="bundle", why=Why.TOO_MUCH),))
-    return tuple(
-        Said(
-            one.id, one.version, evaluate(one.signature, bundle, now) if time.monotonic() < deadline else late
-        )
-        for one in known
-    )
+    end = time.monotonic() + JUDGE_S
+    judged = judge_all(known, bundle, now, lambda: time.monotonic() < end)
+    return tuple(Said(one.known.id, one.known.version, one.verdict) for one in judged)
