@@ -25,6 +25,9 @@ ROWS = {
     "log-append": "benchmarks.log_append",
     "audit-verify": "benchmarks.audit_verify",
     "sla-recompute": "benchmarks.sla_recompute",
+    "desk-lists": "benchmarks.desk_lists",
+    "knowledge-search": "benchmarks.knowledge_search",
+    "reports": "benchmarks.report_figures",
 }
 
 

@@ -28,6 +28,7 @@ from broker.tickets import rows
 from protocol.calendars import Calendar
 from protocol.desk import CustomerDesk, Desk, OlaTarget, SlaTarget
 from protocol.sla_views import view
+from technician.reports.plot import Axis, Chart, Line, Tick, nice_axis, number, svg
 
 TICKETS = 100_000
 GROWTH = (5_000, 10_000, 25_000, 50_000, 100_000)
@@ -185,40 +186,17 @@ def growth(folder: Path) -> list[tuple[int, float]]:
     return points
 
 
-def svg(points: list[tuple[int, float]]) -> str:
-    """A plot of seconds over tickets, beside the straight line to the last point."""
-    width, height, left, bottom, right = 640, 400, 60, 50, 50
-    most, longest = points[-1][0], 5 * -(-points[-1][1] // 5)
-
-    def x(count: float) -> float:
-        return left + count / most * (width - left - right)
-
-    def y(seconds: float) -> float:
-        return height - bottom - seconds / longest * (height - bottom - 40)
-
-    def line(found: list[tuple[float, float]], style: str) -> str:
-        return (
-            f'<polyline points="{" ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in found)}" fill="none" {style}/>'
-        )
-
-    def text(at_x: float, at_y: float, anchor: str, words: str) -> str:
-        return f'<text x="{at_x:.1f}" y="{at_y:.1f}" text-anchor="{anchor}">{words}</text>'
-
-    marks = [count for count, _ in points if count >= most / 10]
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-        'font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>',
-        text(width / 2, 20, "middle", "SLA clocks of all open tickets, computed and stored (CPU seconds)"),
-        line([(0, longest), (0, 0), (most, 0)], 'stroke="#333"'),
-        line([(0, 0), points[-1]], 'stroke="#aaa" stroke-dasharray="4"'),
-        line([*points], 'stroke="#0b5" stroke-width="2"'),
-        *(f'<circle r="4" fill="#0b5" cx="{x(a):.1f}" cy="{y(b):.1f}"/>' for a, b in points),
-        *(text(x(count), height - bottom + 18, "middle", f"{count:,}") for count in marks),
-        *(text(left - 8, y(n * longest / 5) + 4, "end", f"{n * longest / 5:.0f} s") for n in range(6)),
-        text(width / 2, height - 10, "middle", "open tickets"),
-        "</svg>",
-    ]
-    return "\n".join(parts) + "\n"
+def chart(points: list[tuple[int, float]]) -> Chart:
+    """Seconds over tickets, beside the straight line to the last point."""
+    most, longest = points[-1]
+    ticks = [Tick(count, number(count)) for count, _ in points if count >= most / 10]
+    return Chart(
+        title="SLA clocks of all open tickets, computed and stored",
+        description="; ".join(f"{count} tickets: {seconds:.2f} s" for count, seconds in points),
+        x=Axis("open tickets", 0, most, ticks),
+        y=nice_axis("CPU seconds", longest),
+        lines=[Line("measured", points), Line("linear", [(0, 0.0), (most, longest)], guide=True)],
+    )
 
 
 def main() -> int:
@@ -228,7 +206,7 @@ def main() -> int:
         points = growth(Path(folder))
     out = Path(__file__).parent / "plots" / "sla-recompute.svg"
     out.parent.mkdir(exist_ok=True)
-    out.write_text(svg(points))
+    out.write_text(svg(chart(points)))
     print(out)
     return 0
 

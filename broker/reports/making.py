@@ -187,9 +187,10 @@ def definitions(figures: Sequence[Figure]) -> tuple[Definition, ...]:
 
 def weeks(period: Period) -> list[int]:
     """Where the weeks of the period begin (Monday 00:00 UTC, the first where the period begins), and its
-    end. Nothing of a week that lies outside the period counts."""
+    end. Less than half a week at the beginning belongs to the week after it."""
     since, until = from_us(period.since), from_us(period.until)
-    return _cut(since, _midnight(since - since.weekday() * DAY) + WEEK, until, WEEK)
+    monday = _midnight(since - since.weekday() * DAY) + WEEK
+    return _cut(since, monday + WEEK if monday - since < WEEK / 2 else monday, until, WEEK)
 
 
 def moments(period: Period) -> list[int]:

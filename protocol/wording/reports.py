@@ -179,7 +179,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "reports.outcome.abandoned": ("abandoned", "abandonado"),
     "reports.statistic.mean": ("mean", "media"),
     "reports.statistic.median": ("median", "mediana"),
-    "reports.statistic.p90": ("90th percentile", "percentil 90"),
+    "reports.statistic.p90": ("90 % within", "el 90 % en"),
     "reports.business": ("business hours", "horas laborables"),
     "reports.note.no-data": ("no data", "sin datos"),
     "reports.note.too-few": ("too few answers", "pocas respuestas"),

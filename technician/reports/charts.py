@@ -16,6 +16,7 @@ from technician.reports.plot import Axis, Bar, Chart, Line, Tick, nice_axis
 MAX_BARS = 16
 MAX_LINES = 8
 _MOST_TICKS = 9
+_ROOMY = 6
 _HEADROOM = 1.08
 """Above the highest bar there is room for its value."""
 
@@ -96,7 +97,10 @@ def _bars(report: Report, kind: Bars) -> Chart:
     left = len(figures) - MAX_BARS
     figures = figures[:MAX_BARS]
     share = any(figure.unit is Unit.SHARE for figure in figures)
-    bars = [Bar(_name(figure, kind), figure.value, _said(figure)) for figure in figures]
+    bars = [
+        Bar(_name(figure, kind), figure.value, _said(figure, alone=len(figures) > _ROOMY))
+        for figure in figures
+    ]
     most = max((figure.value or 0.0 for figure in figures), default=0.0)
     title = w(f"metric.{kind.metrics[0]}") if kind.by else w(f"reports.title.{report.name}")
     unit = w("reports.axis.share") if share else w(f"reports.axis.{_unit(figures)}")
@@ -126,12 +130,17 @@ def _drawn(figure: Figure, kind: Bars) -> bool:
 def _name(figure: Figure, kind: Bars) -> str:
     if kind.by is None:
         return words()(f"reports.short.{figure.metric}")
-    return label_of(figure.group[0])
+    label = figure.group[0]
+    # What the name is of stands below the axis already.
+    return label.value if label.by in (Dimension.CUSTOMER, Dimension.CATEGORY) else label_of(label)
 
 
-def _said(figure: Figure) -> str:
+def _said(figure: Figure, *, alone: bool) -> str:
+    """``alone``: there is no room for of how many."""
     value = value_of(figure)
-    return f"{value} ({figure.n})" if figure.unit is Unit.SHARE else value
+    return (
+        value if alone or figure.value is None or figure.unit is not Unit.SHARE else f"{value} ({figure.n})"
+    )
 
 
 def _unit(figures: Sequence[Figure]) -> Unit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from protocol.drivers.shown import folded, local_stamp
 from protocol.drivers.terminal import printable, say, words
@@ -25,7 +26,8 @@ def show(report: Report) -> None:
         say(w("reports.filters", filters=printable(filters)))
     say()
     titles = [w(f"reports.column.{name}") for name in ("metric", "of", "value", "from")]
-    rows = [(metric_of(f), group_of(f.group), value_of(f), counted_of(f)) for f in report.figures]
+    alike = groupby(report.figures, lambda figure: (figure.metric, figure.unit, figure.group))
+    rows = [_row(list(figures)) for _, figures in alike]
     show_rows(titles, rows, "reports.nothing")
     if report.problems:
         say()
@@ -34,6 +36,15 @@ def show(report: Report) -> None:
     for definition in report.definitions:
         said = definition.es if w.language == "es" else definition.en
         say(folded(printable(f"{w(f'metric.{definition.metric}')}: {said}"), "  "))
+
+
+def _row(figures: Sequence[Figure]) -> tuple[str, str, str, str]:
+    """One figure, or mean, median and percentile of the same times side by side."""
+    first, w = figures[0], words()
+    value = value_of(first)
+    if len(figures) > 1 and first.value is not None:
+        value = ", ".join(f"{w(f'reports.statistic.{one.statistic}')} {value_of(one)}" for one in figures)
+    return metric_of(first), group_of(first.group), value, counted_of(first)
 
 
 def filters_of(report: Report) -> str:
@@ -50,13 +61,10 @@ def filters_of(report: Report) -> str:
 
 
 def metric_of(figure: Figure) -> str:
-    """``Time to resolve (MTTR), median, business hours``."""
-    w, parts = words(), []
-    if figure.statistic in (Statistic.MEAN, Statistic.MEDIAN, Statistic.P90):
-        parts.append(w(f"reports.statistic.{figure.statistic}"))
-    if figure.unit is Unit.BUSINESS_MINUTES:
-        parts.append(w("reports.business"))
-    return ", ".join([w(f"metric.{figure.metric}"), *parts])
+    """``Time to resolve (MTTR), business hours``."""
+    w = words()
+    name = w(f"metric.{figure.metric}")
+    return f"{name}, {w('reports.business')}" if figure.unit is Unit.BUSINESS_MINUTES else name
 
 
 def group_of(labels: Sequence[Label]) -> str:

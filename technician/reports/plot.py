@@ -23,6 +23,9 @@ _BOTTOM: Final = 62
 _RIGHT: Final = 28
 _LETTER: Final = 6.9
 """Estimated width of a letter at 13 px; SVG cannot measure before it is drawn."""
+_SMALL_LETTER: Final = 5.8
+_MANY: Final = 6
+"""More bars than this have smaller letters."""
 _LEGEND_LINE: Final = 20
 _STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
 _COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7a5c00", "#56b4e9", "#000000", "#e69f00")
@@ -229,7 +232,9 @@ def _marker(i: int, x: float, y: float, colour: str) -> str:
 
 def _bars(chart: Chart, area: _Area) -> list[str]:
     found, slot = [], (area.right - area.left) / len(chart.bars)
-    width, letters = min(72.0, slot * 0.66), max(3, int(slot / _LETTER) - 1)
+    small = len(chart.bars) > _MANY
+    width, letters = min(72.0, slot * 0.66), max(3, int(slot / (_SMALL_LETTER if small else _LETTER)))
+    font = 'font-size="11"' if small else ""
     for i, bar in enumerate(chart.bars):
         middle = area.left + (i + 0.5) * slot
         top = area.y(chart.y.share(bar.value or 0.0))
@@ -238,8 +243,8 @@ def _bars(chart: Chart, area: _Area) -> list[str]:
             f'height="{_round(area.bottom - top)}" fill="{_COLOURS[0]}">'
             f"<title>{_safe(bar.name)}: {_safe(bar.text)}</title></rect>"
         )
-        found.append(_text(middle, top - 6, _short(bar.text, letters), "middle"))
-        found.append(_text(middle, area.bottom + 20, _short(bar.name, letters), "middle"))
+        found.append(_text(middle, top - 6, _short(bar.text, letters), "middle", font))
+        found.append(_text(middle, area.bottom + 20, _short(bar.name, letters), "middle", font))
     return found
 
 
