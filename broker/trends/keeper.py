@@ -18,12 +18,13 @@ from broker.store.engine import Tx
 from broker.store.trend_tables import trend_agents
 from broker.trends import outcomes, raising, series
 from broker.trends.raising import Done
-from protocol.errors import RelevoError
+from protocol.errors import Code, RelevoError
 from protocol.forecast import Forecast
 
 LOOK_S = 30.0
 """At the latest; samples that come are judged at once."""
 AT_ONCE = 50
+_STORE = frozenset({Code.CANNOT_RECORD, Code.PROOF_INVALID, Code.RATE_LIMITED, Code.TIMEOUT})
 
 _log = structlog.get_logger("broker.trends")
 
@@ -70,8 +71,27 @@ async def look(broker: Broker) -> int:
     opened = 0
     while waiting := await broker.store.read(_waiting):
         for agent, sequence in waiting:
-            opened += await judge_machine(broker, agent, sequence)
+            opened += await _judge_or_skip(broker, agent, sequence)
     return opened
+
+
+async def _judge_or_skip(broker: Broker, agent: str, sequence: int) -> int:
+    """One machine that cannot be judged must not keep the others waiting: its next samples are another try.
+
+    Raises:
+        RelevoError: when the store does not take it.
+    """
+    try:
+        return await judge_machine(broker, agent, sequence)
+    except RelevoError as error:
+        if error.code in _STORE:
+            raise
+        _log.error("machine-not-judged", agent=agent, code=error.code.value, detail=error.detail)
+    except Exception:
+        _log.exception("bug", agent=agent)
+    skipped = update(trend_agents).where(trend_agents.c.agent == agent).values(judged=sequence)
+    await broker.store.write(lambda tx: tx.conn.execute(skipped).rowcount)
+    return 0
 
 
 def _waiting(conn: Connection) -> list[tuple[str, int]]:

@@ -81,7 +81,7 @@ def raise_warning(
         return _open(broker, tx, about, subject, forecast, now, last)
     ticket = rows.load(tx.conn, rows.id_of(last.ticket))
     if ticket.state in OPEN_STATES:
-        return _add(tx, ticket, last, subject, forecast, now)
+        return _add(tx, ticket, last, about, subject, forecast, now)
     rest = REST_AFTER_FALSE if last.outcome == "false" else REST
     if now < (ticket.closed or ticket.resolved or ticket.updated) + rest and not _worse(last, forecast):
         return Done.RESTING
@@ -199,13 +199,21 @@ def _facts(subject: str, forecast: Forecast, evidence: bytes) -> tuple[Fact, ...
 # --- one that is known -------------------------------------------------------------------------
 
 
-def _add(tx: Tx, ticket: TicketView, last: Any, subject: str, forecast: Forecast, now: datetime) -> Done:
+def _add(
+    tx: Tx,
+    ticket: TicketView,
+    last: Any,
+    about: Machine,
+    subject: str,
+    forecast: Forecast,
+    now: datetime,
+) -> Done:
     """A note on the open ticket, for colleagues, in the ticket's language."""
     worse = forecast.severity > last.severity
     if not worse and now < last.told + NOTE_EVERY:
         return Done.KNOWN
     evidence = to_json(evidence_of(subject, forecast))
-    told = telling.told(ticket.language, "", subject, forecast)
+    told = telling.told(ticket.language, about.hostname, subject, forecast)
     after = rows.touch(tx.conn, ticket, now)
     event = Event(Action.TICKET_NOTE, TICKET_NOTE, told.note, False, _facts(subject, forecast, evidence))
     write(tx, after, ticket.state, event, MONITOR, now)

@@ -10,18 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, delete, update
 
+from broker.store.trend_tables import trend_agents, trend_warnings
 from broker.trends import raising
 from protocol.api import TicketMove, TicketResolve
 from protocol.desk import CustomerDesk
 from protocol.desk import Desk as DeskDocument
 from protocol.scopes import Mode
 from protocol.trend_api import Evidence, WarningDetail, WarningJudged
-from protocol.trends import Kind, Reading, Sample
+from protocol.trends import MAX_BATCH, Kind, Reading, Sample
 from protocol.wire import from_json, to_json
-from tests.support.desk import Desk, desk
+from tests.support.desk import Desk, desk, served
 from tests.support.desk import Machine as EnrolledMachine
 from tests.unit.broker.test_trend_intake import disk, tell, until_judged
+from tests.unit.broker.world import restarted
 
 HOUR = timedelta(hours=1)
 
@@ -40,8 +43,21 @@ class Teller:
             await tell(self.control, one)
             await until_judged(self.desk, self.machine.agent, self.sequence)
 
-    async def fills(self, count: int, start: float = 0.5, per_hour: float = 0.01, subject: str = "/") -> None:
-        await self.hours(count, lambda n: (disk(min(1.0, start + n * per_hour), subject),))
+    async def at_once(self, count: int, readings: Callable[[int], tuple[Reading, ...]]) -> None:
+        """The same, told when the last hour is over: a machine that was away."""
+        self.desk.world.clock.forward(hours=count)
+        first = self.desk.now - (count - 1) * HOUR
+        batch = [
+            Sample(sequence=self.sequence + n + 1, at=first + n * HOUR, readings=readings(n))
+            for n in range(count)
+        ]
+        self.sequence += count
+        for start in range(0, count, MAX_BATCH):
+            await tell(self.control, *batch[start : start + MAX_BATCH])
+        await until_judged(self.desk, self.machine.agent, self.sequence)
+
+    async def fills(self, count: int, start: float = 0.5, per_hour: float = 0.01) -> None:
+        await self.at_once(count, lambda n: (disk(min(1.0, start + n * per_hour)),))
 
 
 @asynccontextmanager
@@ -91,6 +107,7 @@ async def test_a_disk_that_fills_opens_one_ticket_with_its_evidence_and_one_note
         (ticket,) = await tickets(teller.desk)
         notes = await notes_of(teller.desk, ticket["ticket"])
         assert len(notes) == 1, "a day later, and no hour earlier"
+        assert notes[0]["text"].startswith("desk-1: / will be full in ") and not notes[0]["public"]
         (row,) = (await warnings(teller.desk))["rows"]
         assert (row["ticket"], row["kind"], row["subject"], row["outcome"]) == (
             ticket["ticket"], "disk", "/", None,
@@ -198,6 +215,25 @@ async def test_a_technician_judges_outright_also_after_the_ticket_is_closed_and_
         assert row["outcome"] is False, "what was said outright is not undone by the cause"
 
 
+async def test_a_machine_that_cannot_be_judged_keeps_no_other_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk(tmp_path) as made:
+        bad, good = await made.enrol(mode=Mode.STANDING), await made.enrol(mode=Mode.STANDING)
+        whole = raising.machine
+
+        def fault(conn: Any, agent: str) -> Any:
+            if agent == bad.agent:
+                raise ZeroDivisionError
+            return whole(conn, agent)
+
+        monkeypatch.setattr(raising, "machine", fault)
+        for machine in (bad, good):
+            async with made.link(machine) as control:
+                await tell(control, Sample(sequence=1, at=made.now, readings=(disk(0.5),)))
+                await until_judged(made, machine.agent, 1)
+
+
 async def test_another_customer_sees_and_judges_nothing(tmp_path: Path) -> None:
     async with telling(tmp_path) as teller:
         await teller.fills(24)
@@ -225,7 +261,7 @@ async def test_a_machine_that_lies_opens_five_tickets_and_no_more(tmp_path: Path
         def lies(n: int) -> tuple[Reading, ...]:
             return tuple(disk(0.5 + n * 0.01, f"mount-{i}") for i in range(40))
 
-        await teller.hours(25, lies)
+        await teller.at_once(25, lies)
         assert len(await tickets(teller.desk)) == raising.MOST_OF_MACHINE
         found = await warnings(teller.desk, query="?limit=500")
         assert len(found["rows"]) == 40
@@ -276,3 +312,27 @@ async def test_the_ticket_speaks_the_customer_s_language(tmp_path: Path) -> None
             "desk-1: el servicio cups se cae una y otra vez",
             "desk-1: un certificado caduca en unos 8 días (cert-1)",
         }
+
+
+async def test_what_came_before_the_broker_was_killed_is_judged_by_the_next(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        machine = await made.enrol(mode=Mode.STANDING)
+        async with made.link(machine) as control:
+            batch = [
+                Sample(sequence=n + 1, at=made.now - (24 - n) * HOUR, readings=(disk(0.5 + n * 0.01),))
+                for n in range(24)
+            ]
+            await tell(control, *batch)
+            await until_judged(made, machine.agent, 24)
+        org, clock = made.world.org, made.world.clock
+
+    # As it would be had the broker been killed between taking them in and judging them.
+    engine = create_engine(f"sqlite:///{tmp_path / 'broker.db'}")
+    with engine.begin() as conn:
+        conn.execute(delete(trend_warnings))
+        conn.execute(update(trend_agents).values(judged=0))
+    engine.dispose()
+    async with restarted(tmp_path, org, clock) as world, served(world) as again:
+        await until_judged(again, machine.agent, 24)
+        (row,) = (await warnings(again))["rows"]
+        assert row["kind"] == "disk"
