@@ -123,7 +123,7 @@ class Manifest(Wire, frozen=True, kw_only=True):
     """Exit 0: undone. Where it is missing, the restored files are compared with what was saved."""
     approval: Approval = Approval()
     self_service: bool = False
-    """Users may run it on their own machine without a technician (docs/adr/0015). This mark, in what the
+    """Users may run it on their own machine without a technician (docs/adr/0018). This mark, in what the
     organisation signed, is the whole authority for that."""
     payload: Annotated[tuple[PayloadFile, ...], Meta(max_length=MAX_FIX_FILES)] = ()
 

@@ -1,4 +1,4 @@
-"""Fixes that the machine's own user runs, without a technician (docs/adr/0015). Pure, as ``checks``.
+"""Fixes that the machine's own user runs, without a technician (docs/adr/0018). Pure, as ``checks``.
 
 The authority is the mark in the manifest that the organisation signed; the papers say which machine, since
 when and until when, signed by the machine's key. Worker and root helper each ask all of it.

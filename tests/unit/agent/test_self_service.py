@@ -43,8 +43,9 @@ def heard_by(user: int, path: Path, said: bytes) -> bytes:
             with socket.socket(socket.AF_UNIX) as caller:
                 caller.settimeout(10)
                 caller.connect(str(path))
+                os.write(writing, b"heard ")
                 caller.sendall(said)
-                os.write(writing, b"heard " + caller.recv(100))
+                os.write(writing, caller.recv(100))
         finally:
             os._exit(0)
     os.close(writing)
