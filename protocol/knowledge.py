@@ -44,6 +44,7 @@ __all__ = [
     "MAX_BODY",
     "MAX_HITS",
     "MAX_SYMPTOMS",
+    "NEW_ARTICLE",
     "ORDER",
     "PUBLISHER_TIER",
     "REVIEWER_TIER",
@@ -93,6 +94,8 @@ ArticleId = Annotated[str, Meta(pattern=r"^kb-[1-9][0-9]{0,11}$(?!\n)")]
 REVIEW_AFTER = timedelta(days=365)
 """A published article that says nothing else is looked at again after this."""
 MAX_HITS = 50
+NEW_ARTICLE = "new"
+"""``article`` of a resolution: make a draft from the ticket, and name that."""
 
 
 class ArticleNew(Wire, frozen=True):

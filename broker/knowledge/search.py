@@ -20,6 +20,8 @@ SNIPPET = 160
 """Characters."""
 _WINDOW = 25
 """Words in which a snippet looks for as many of the sought ones as possible."""
+_BEFORE = 6
+"""Words that a snippet shows before the first sought one."""
 _ENOUGH = 3
 """From so many words on, a text must have at least two of them."""
 
@@ -136,7 +138,7 @@ def snippet(body: Body, candidate: Candidate, terms: Sequence[Term]) -> str:
         start, count = _densest(marks)
         if count > best and text.strip():
             best, at, where = count, start, text
-    begin = place_of(where, at)
+    begin = place_of(where, max(0, at - _BEFORE))
     cut = where[begin : begin + SNIPPET]
     return ("…" if begin else "") + " ".join(cut.split()) + ("…" if begin + SNIPPET < len(where) else "")
 

@@ -16,11 +16,8 @@ from broker.tickets import rows as ticket_rows
 from protocol.api import TicketResolve, TicketView
 from protocol.escalation import HandBack
 from protocol.findings import Finding
-from protocol.knowledge import ArticleDraftFrom, ArticleView, Suggestions, reader_at
+from protocol.knowledge import NEW_ARTICLE, ArticleDraftFrom, ArticleView, Suggestions, reader_at
 from protocol.organisation import tier_for
-
-NEW = "new"
-"""``article`` of a resolution: make a draft from the ticket, and name that."""
 
 
 async def suggest_for_ticket(broker: Broker, call: Call) -> Suggestions:
@@ -101,7 +98,7 @@ def _drafted(
 
 async def prepared(broker: Broker, call: Call, body: TicketResolve) -> tuple[Finding, ...]:
     """What a draft at resolve needs to have read before the transaction."""
-    if body.article != NEW:
+    if body.article != NEW_ARTICLE:
         return ()
     who, wanted = call.who, call.param("ticket")
     await broker.store.read(lambda conn: may_act(who.person, ticket_rows.load(conn, wanted), Act.RESOLVE))
@@ -119,12 +116,12 @@ def resolved_by(
     """
     reader = reader_at(who.person, ticket.customer)
     named = body.article or None
-    if named == NEW:
+    if named == NEW_ARTICLE:
         named = _drafted(broker, tx, who, ticket, found, resolution=body.resolution, cause=body.cause.value)
     elif named is not None:
         articles.see(tx.conn, named, reader, who.person.id)
     back = body.hand_back
-    if back is not None and back.article == NEW:
+    if back is not None and back.article == NEW_ARTICLE:
         back = msgspec.structs.replace(back, article=named)
     elif back is not None and back.article is not None:
         articles.see(tx.conn, back.article, reader, who.person.id)

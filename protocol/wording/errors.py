@@ -48,7 +48,10 @@ TABLE: Table = {
     "role-missing": ("Your role does not allow that.", "Su función no permite eso."),
     "role-missing.do": ("Ask someone who has the role.", "Pídaselo a quien tenga esa función."),
     "tier-too-low": ("That needs a higher tier.", "Eso requiere un nivel superior."),
-    "tier-too-low.do": ("Escalate the ticket.", "Escale el tique."),
+    "tier-too-low.do": (
+        "Ask somebody of a higher tier, or escalate the ticket.",
+        "Pídalo a alguien de un nivel superior o escale el tique.",
+    ),
     "scope-not-allowed": ("Your tier may not ask for: {detail}", "Su nivel no puede pedir: {detail}"),
     "scope-not-allowed.do": ("Ask for less, or escalate the ticket.", "Pida menos o escale el tique."),
     "scope-not-granted": ("The user did not grant that.", "La persona no ha concedido eso."),

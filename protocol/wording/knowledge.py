@@ -102,7 +102,10 @@ TABLE: dict[str, tuple[str, str]] = {
         "{article} está en la versión {version}: indíquela en relevo kb edit.",
     ),
     "kb.version": ("version {version}", "versión {version}"),
-    "kb.live": ("published: version {version}", "publicado: versión {version}"),
+    "kb.live": (
+        "- readers have the text of version {version}",
+        "- se lee el texto de la versión {version}",
+    ),
     "kb.only-in": ("It is written only in: {language}.", "Solo está escrito en: {language}."),
     "kb.helped": (
         "{article} has helped {helpful} times.",

@@ -74,6 +74,10 @@ TABLE: dict[str, tuple[str, str]] = {
         'relevo ticket cancel T-1 --reason "Abierto por error"',
     ),
     "ticket.now": ("{ticket} is now: {state}", "{ticket} está ahora: {state}"),
+    "ticket.drafted": (
+        "{article} is a draft: read it, then relevo kb review {article}.",
+        "{article} es un borrador: léalo y después relevo kb review {article}.",
+    ),
     "ticket.none": ("There are no such tickets.", "No hay tiques así."),
     "agent": ("The machines that you may help.", "Los equipos a los que puede ayudar."),
     "agent.example": (

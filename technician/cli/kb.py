@@ -123,7 +123,8 @@ def _show_article(view: ArticleView, language: str | None) -> None:
     chosen, body = view.text.best(language or w.language)
     say(f"{view.article}  {printable(body.title)}")
     links, used = view.text.links, view.statistics
-    live = "" if view.live_version is None else w("kb.live", version=view.live_version)
+    edited = view.live_version not in (None, view.text_version)
+    live = w("kb.live", version=view.live_version) if edited else ""
     facts = {
         "state": f"{w(f'kb.state.{view.state}')} ({w('kb.version', version=view.version)}) {live}".strip(),
         "kind": w(f"kb.kind.{view.text.kind}"),

@@ -21,6 +21,7 @@ from protocol.api import (
 from protocol.drivers.terminal import Group, emit_json, note, option, printable, say, words
 from protocol.errors import Code, RelevoError
 from protocol.escalation import HandBack, HandBackKind
+from protocol.knowledge import NEW_ARTICLE
 from protocol.scopes import Clearance
 from protocol.sla_views import SlaExplained
 from protocol.tickets import CauseCode, State
@@ -256,7 +257,10 @@ def resolve(
         no_article_reason=no_article,
         hand_back=back,
     )
-    show_view(client(home).post_json(path(ticket_id, "/resolve"), body, TicketView), as_json)
+    view = client(home).post_json(path(ticket_id, "/resolve"), body, TicketView)
+    show_view(view, as_json)
+    if article == NEW_ARTICLE and not as_json:
+        note(words()("ticket.drafted", article=view.article))
 
 
 COMMANDS: tuple[click.Command, ...] = (
