@@ -17,7 +17,8 @@ class SignatureStat(NamedTuple):
     """One version of a known error's signature.
 
     Attributes:
-        evaluated: bundles that it was asked about.
+        evaluated: bundles that the broker asked it about, of them ``matched`` and ``unknown``. What
+            technicians say of sealed bundles is about the same runs and does not count twice.
         tickets: tickets on which it matched; of them ``confirmed`` and ``wrong`` were judged.
     """
 
@@ -61,14 +62,15 @@ def stats(conn: Connection, *conditions: ColumnElement[bool]) -> tuple[Signature
     Args:
         conditions: on ``signature_results``: ``during(…)``, of a customer, what a caller may see.
     """
+    own = _result.by.is_(None)
     tickets = func.count(func.distinct(case((_result.verdict == Outcome.MATCH.value, _result.ticket))))
     wanted = (
         select(
             _result.known_error,
             _result.version,
-            func.count().label("evaluated"),
-            func.count(case((_result.verdict == Outcome.MATCH.value, 1))).label("matched"),
-            func.count(case((_result.verdict == Outcome.UNKNOWN.value, 1))).label("unknown"),
+            func.count(case((own, 1))).label("evaluated"),
+            func.count(case((and_(own, _result.verdict == Outcome.MATCH.value), 1))).label("matched"),
+            func.count(case((and_(own, _result.verdict == Outcome.UNKNOWN.value), 1))).label("unknown"),
             tickets.label("tickets"),
             _judged("confirmed").label("confirmed"),
             _judged("wrong").label("wrong"),

@@ -163,7 +163,11 @@ def _require_newer(state: OrgState, known: KnownError) -> None:
 
 def _require_fix(folder: OrgFolder, state: OrgState, proposal: FixProposal) -> None:
     """The fix is in the catalogue, and its newest version has the parameters that are filled in."""
-    versions = [fix for fix in state.fixes if fix.id == proposal.fix]
+    versions = [
+        fix
+        for fix in state.fixes
+        if fix.id == proposal.fix and not layout.is_revoked(state.revoked, fix.id, fix.version)
+    ]
     if not versions:
         raise RelevoError(Code.NOT_FOUND, f"fix {proposal.fix}: add it first, `relevo org fix add`")
     newest = max(versions, key=lambda fix: fix.version)

@@ -52,6 +52,19 @@ def test_what_is_read_is_what_was_signed_and_only_at_its_own_path() -> None:
     assert _code(b'{"signature":' * 9_000) is Code.MALFORMED
 
 
+_DOCUMENT = known_error_json(known_error())
+
+
+@given(st.integers(0, len(_DOCUMENT)), st.integers(0, 60), st.binary(max_size=30))
+def test_a_damaged_document_is_refused_or_sound_and_never_a_crash(at: int, cut: int, put: bytes) -> None:
+    try:
+        known = read_known_error(_DOCUMENT[:at] + put + _DOCUMENT[at + cut :], "stale-lock")
+    except RelevoError as error:
+        assert error.code in (Code.MALFORMED, Code.USAGE, Code.IDENTITY_MISMATCH)
+    else:
+        assert read_known_error(known_error_json(known), "stale-lock") == known
+
+
 def test_a_pattern_that_nobody_could_compile_is_refused_when_it_is_read() -> None:
     bomb = Expr(fact="a.b", op="re", value="(x{900}){900}")
     signature = Signature(requires=("a",), expr=bomb)
