@@ -19,7 +19,7 @@ from broker.cli import cli
 from broker.outgoing import keeper, lanes, queue
 from broker.outgoing.settings import SettingsFiles
 from protocol import link
-from protocol.api import TicketText
+from protocol.api import TicketResolve, TicketText
 from protocol.drivers import terminal
 from protocol.errors import RelevoError
 from protocol.wording import Words, broker, outgoing
@@ -60,7 +60,6 @@ async def test_a_broker_killed_between_sending_and_noting_sends_the_same_mail_on
         async with outside(data) as out:
             ticket = await out.ticket()
             await out.act(ticket, "take")
-        # The mail is asked for while no broker runs; the next one reads the settings at its start.
         out.mail_through(server)
         async with restarted(data, out.world.org, out.world.clock) as world:
             box.data_answers = ["451 not now"]
@@ -166,4 +165,7 @@ async def test_an_address_given_on_the_users_machine_is_told_and_not_in_the_log(
             await out.act(ticket, "take")
             await out.act(ticket, "replies", TicketText(text="¿Encendida?"))
             await out.until(lambda: box.to(ANA))
+            await out.act(ticket, "resolve", TicketResolve(resolution="Papel", no_article_reason="trivial"))
+            await out.until(lambda: len(box.to(ANA)) == 2)
+            assert f"relevo-agent rate {ticket} 5" in box.to(ANA)[1].as_string()
             assert ANA not in str(await served.records())

@@ -57,12 +57,8 @@ class Outside:
         return answer.json
 
     def mail_through(self, box: Mailbox, **more: Any) -> None:
-        self.files.write_mail(
-            MailSettings(
-                **{"host": "127.0.0.1", "port": box.port, "sender": "help@desk.test", "security": "plaintext"}
-                | more
-            )
-        )
+        plain: dict[str, Any] = {"host": "127.0.0.1", "sender": "help@desk.test", "security": "plaintext"}
+        self.files.write_mail(MailSettings(**{**plain, "port": box.port, **more}))
 
     def webhook_to(self, target: Target, **more: Any) -> Webhook:
         made = Webhook(

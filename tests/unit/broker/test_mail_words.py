@@ -5,7 +5,7 @@ from __future__ import annotations
 import email
 import string
 from datetime import UTC, datetime, timedelta
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from email.policy import default
 from html.parser import HTMLParser
 from typing import Any
@@ -88,7 +88,7 @@ def sent(made: EmailMessage) -> EmailMessage:
     return read
 
 
-def rows_of(part: EmailMessage) -> list[str]:
+def rows_of(part: MIMEPart) -> list[str]:
     return str(part.get_content()).replace("\r\n", "\n").split("\n")
 
 
