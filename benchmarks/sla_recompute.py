@@ -28,7 +28,8 @@ from broker.tickets import rows
 from protocol.calendars import Calendar
 from protocol.desk import CustomerDesk, Desk, OlaTarget, SlaTarget
 from protocol.sla_views import view
-from technician.reports.plot import Axis, Chart, Line, Tick, nice_axis, number, svg
+from technician.reports import plot
+from technician.reports.plot import Axis, Chart, Line, Tick, nice_axis, svg
 
 TICKETS = 100_000
 GROWTH = (5_000, 10_000, 25_000, 50_000, 100_000)
@@ -189,7 +190,7 @@ def growth(folder: Path) -> list[tuple[int, float]]:
 def chart(points: list[tuple[int, float]]) -> Chart:
     """Seconds over tickets, beside the straight line to the last point."""
     most, longest = points[-1]
-    ticks = [Tick(count, number(count)) for count, _ in points if count >= most / 10]
+    ticks = [Tick(count, plot.number(count)) for count, _ in points if count >= most / 10]
     return Chart(
         title="SLA clocks of all open tickets, computed and stored",
         description="; ".join(f"{count} tickets: {seconds:.2f} s" for count, seconds in points),
