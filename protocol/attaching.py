@@ -7,6 +7,8 @@ import unicodedata
 
 MAX_FILE = 25 << 20
 """Bytes of one file, before it is sealed."""
+MAX_TEXT_FILE = 5 << 20
+"""Bytes of a text: the rules take seconds for each megabyte, and the user waits. Longer logs are searched, not sent."""
 MAX_SEALED = MAX_FILE + (1 << 20)
 """Bytes of one sealed file: age adds a header for each recipient and 16 bytes for each 64 KiB."""
 MAX_OF_TICKET = 50

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent import processes
+from agent.attaching import png
 from agent.attaching.__main__ import REFUSED
 from agent.attaching.kinds import FileKind, as_text, is_json, kind_of, picture_type
 from agent.redaction import Redactor, residual
 from agent.redaction.known import requester_here
-from protocol.attaching import MAX_FILE, plain_name
+from protocol.attaching import MAX_FILE, MAX_TEXT_FILE, plain_name
 from protocol.drivers.files import read_regular
 from protocol.errors import Code, RelevoError
 from protocol.scopes import Clearance
@@ -56,6 +57,8 @@ def prepare(path: Path, clearance: Clearance | None, key: bytes, as_is: str | No
     if as_is is not None:
         return _as_it_is(path, data, key, as_is)
     kind = kind_of(data)
+    if kind is FileKind.TEXT and len(data) > MAX_TEXT_FILE:
+        raise RelevoError(Code.TOO_LARGE, f"{path}: text over {MAX_TEXT_FILE >> 20} MiB")
     if kind is FileKind.OPAQUE:
         raise RelevoError(Code.NOT_APPLICABLE, "nothing can be taken out of a file of this kind")
     level = clearance or (Clearance.R1 if kind is FileKind.TEXT else Clearance.R3)
@@ -66,7 +69,7 @@ def prepare(path: Path, clearance: Clearance | None, key: bytes, as_is: str | No
     else:
         content, media_type = _cleaned(data), picture_type(data)
     name = shown_name(path.name, redactor)
-    residual(content)
+    residual(_readable(content) if kind is FileKind.PICTURE else content)
     return Prepared(name, kind, media_type, level, content, len(data), dict(redactor.counts), None)
 
 
@@ -94,6 +97,12 @@ def shown_name(name: str, redactor: Redactor) -> str:
     shown = redactor.name(redactor.text(stem))
     residual(shown.encode())  # before the marks of what was removed become part of a name
     return plain_name(f"{shown}{ending[0] if ending else ''}")
+
+
+def _readable(picture: bytes) -> bytes:
+    """What of a cleaned picture is not packed pixels, in which chance alone finds anything."""
+    begin = picture.find(b"IDAT" if picture.startswith(png.SIGNATURE) else b"\xff\xda")
+    return picture[:begin]
 
 
 def _redacted(redactor: Redactor, text: str) -> bytes:

@@ -54,6 +54,7 @@ def attach(
     _require_ticket(folder, ticket)
     why = _reason(as_is, reason, clearance)
     level = Clearance(clearance) if clearance else None
+    note(words()("attach.looking"))
     try:
         found: Prepared = prepare(file, level, identity.pseudonym_key(folder, ticket), why)
     except RelevoError as error:

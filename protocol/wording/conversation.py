@@ -100,6 +100,10 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "option.as-is-reason": ("Why it is sent unchanged.", "Por qué se envía sin cambios."),
     "option.attach-yes": ("Do not ask: for scripts.", "No preguntar: para scripts."),
+    "attach.looking": (
+        "Looking for private data in the file …",
+        "Buscando datos privados en el archivo …",
+    ),
     "attach.name": ("{before} would be called {after}", "{before} se llamaría {after}"),
     "attach.kind.text": (
         "text, {before} bytes; {after} would leave",

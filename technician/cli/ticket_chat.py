@@ -69,8 +69,8 @@ def follow(
                 if told is not None:
                     yield told
         except RelevoError as error:
-            if error.code is Code.UNAUTHENTICATED and down_since is None:
-                api.log_in()
+            if error.code is Code.UNAUTHENTICATED and api.http.token is not None:
+                api.http.token = None  # the login ended; the next round begins with a new one
             elif error.code not in AGAIN:
                 raise
             if down_since is None:

@@ -8,7 +8,9 @@ import gzip
 import io
 import json
 import os
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -17,11 +19,11 @@ from hypothesis import strategies as st
 
 from agent.attaching.kinds import FileKind, as_text, is_json, kind_of
 from agent.attaching.prepare import Prepared, prepare
-from protocol.attaching import MAX_FILE, MAX_NAME, plain_name
+from protocol.attaching import MAX_FILE, MAX_NAME, MAX_TEXT_FILE, plain_name
 from protocol.errors import Code, RelevoError
 from protocol.scopes import Clearance
 from tests.unit.agent.test_attaching_pictures import CANARY as PICTURE_CANARY
-from tests.unit.agent.test_attaching_pictures import as_jpeg, as_png
+from tests.unit.agent.test_attaching_pictures import as_jpeg, as_png, chunk, made_png
 
 KEY = b"k" * 32
 SECRET = "Zk9canary#77x"
@@ -156,6 +158,28 @@ def test_as_it_is_goes_unchanged_to_experts_alone_and_only_the_name_is_looked_at
     found = prepare(file(tmp_path, data, f"password={SECRET}.zip"), None, KEY, "they asked for it")
     assert (found.content, found.clearance, found.as_is) == (data, Clearance.R3, "they asked for it")
     assert SECRET not in found.name
+
+
+def test_the_noise_of_a_picture_is_not_taken_for_words(tmp_path: Path) -> None:
+    """A photograph of noise was once refused: among millions of packed bytes chance wrote a password."""
+    pixels = b"".join(b"\0" + b" password=Zk9x7Qq1 " * 30 for _ in range(100))
+    header = struct.pack(">IIBBBBB", 570, 100, 8, 0, 0, 0, 0)
+    stored = zlib.compress(pixels, 0)
+    assert ready(tmp_path, made_png(b"", header, packed=stored), "ruido.png").kind is FileKind.PICTURE
+
+
+def test_text_in_the_palette_of_a_picture_stops_it(tmp_path: Path) -> None:
+    words = f" password={SECRET} ".encode().ljust(48)[:48]
+    header = struct.pack(">IIBBBBB", 1, 1, 8, 3, 0, 0, 0)
+    with pytest.raises(RelevoError) as error:
+        ready(tmp_path, made_png(b"\0\0", header, before=chunk(b"PLTE", words)), "paleta.png")
+    assert error.value.code is Code.REDACTION_FAILED
+
+
+def test_a_long_text_is_refused_before_anybody_waits_for_it(tmp_path: Path) -> None:
+    with pytest.raises(RelevoError) as error:
+        ready(tmp_path, b"una linea\n" * (MAX_TEXT_FILE // 10 + 1))
+    assert error.value.code is Code.TOO_LARGE
 
 
 def test_a_picture_that_is_none_is_refused_by_the_child(tmp_path: Path) -> None:

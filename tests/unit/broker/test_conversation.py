@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
+from broker.conversation import stream
 from protocol import ids, link
 from protocol.api import TicketText
 from protocol.conversation import Kind, Over, Said, Side
@@ -237,3 +242,28 @@ async def _invited(at: Desk) -> _Invited:
     answer = await at.call("POST", f"/v1/tickets/{ticket}/invitations", body, toni)
     assert answer.status == 200, answer.body
     return _Invited(ticket, other, invitation.invitation, await at.world.login("vera"), toni)
+
+
+async def test_a_reader_that_stops_reading_its_socket_is_cut_off_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "SEND_S", 0.3)
+    async with desk(tmp_path) as at:
+        ticket = await at.ticket(await at.enrol())
+        toni = await at.world.login("toni")
+        small = socket.socket()
+        small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        small.connect(("127.0.0.1", at.port))
+        reader, writer = await asyncio.open_connection(
+            sock=small, ssl=at.context, server_hostname="broker.test", limit=1_024
+        )
+        head = f"GET /v1/tickets/{ticket}/stream HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {toni}\r\n\r\n"
+        writer.write(head.encode())
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        body = TicketText(text="x" * 20_000)
+        while at.world.broker.streams.total:  # until every buffer on the way is full, and then some
+            for _ in range(20):
+                await at.call("POST", f"/v1/tickets/{ticket}/replies", body, toni)
+        async with reading(at.world, f"/v1/tickets/{ticket}/stream", toni) as other:
+            await other.until("said")
+        writer.transport.abort()
