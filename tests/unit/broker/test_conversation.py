@@ -11,8 +11,12 @@ from typing import NamedTuple
 import pytest
 
 from broker.conversation import stream
+from broker.store.engine import Tx
+from broker.tickets import rows
+from broker.tickets.events import RULES, Event, write
 from protocol import ids, link
 from protocol.api import TicketText
+from protocol.audit import Action
 from protocol.conversation import Kind, Over, Said, Side
 from protocol.documents import Invitation
 from protocol.dsse import seal
@@ -251,6 +255,13 @@ async def test_a_reader_that_stops_reading_its_socket_is_cut_off_and_the_others_
     async with desk(tmp_path) as at:
         ticket = await at.ticket(await at.enrol())
         toni = await at.world.login("toni")
+
+        def fill(tx: Tx) -> None:
+            found, event = rows.load(tx.conn, ticket), Event(Action.TICKET_NOTE, Kind.NOTE, "x" * 20_000)
+            for _ in range(600):  # 12 MB: more than the buffers on the way hold
+                write(tx, found, found.state, event, RULES, at.now)
+
+        await at.world.broker.store.write(fill)
         small = socket.socket()
         small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         small.connect(("127.0.0.1", at.port))
@@ -260,10 +271,7 @@ async def test_a_reader_that_stops_reading_its_socket_is_cut_off_and_the_others_
         head = f"GET /v1/tickets/{ticket}/stream HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {toni}\r\n\r\n"
         writer.write(head.encode())
         assert (await reader.readline()).startswith(b"HTTP/1.1 200")
-        body = TicketText(text="x" * 20_000)
-        while at.world.broker.streams.total:  # until every buffer on the way is full, and then some
-            for _ in range(20):
-                await at.call("POST", f"/v1/tickets/{ticket}/replies", body, toni)
+        await at.until(lambda: at.world.broker.streams.total == 0)
         async with reading(at.world, f"/v1/tickets/{ticket}/stream", toni) as other:
             await other.until("said")
         writer.transport.abort()
