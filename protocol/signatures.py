@@ -64,6 +64,10 @@ _WHY: dict[Status, Why] = {
 
 _Look = Callable[[str], tuple[str, Cell | Why]]
 """A fact or column by name: where that is, and its value or why there is none."""
+_QUIET = {True: Truth(True), False: Truth(False), None: Truth(None)}
+"""Without evidence: most rows of a table decide nothing, and are looked at for their value alone."""
+_MAX_TOLD = 24
+"""Rows of a table, of each value, that are looked at again for their evidence."""
 
 
 def evaluate(signature: Signature, bundle: Bundle, now: datetime) -> Verdict:
@@ -80,7 +84,7 @@ def evaluate(signature: Signature, bundle: Bundle, now: datetime) -> Verdict:
         return Verdict(outcome=Outcome.UNKNOWN, missing=missing[:MAX_MISSING])
     steps, parts = Steps(), []
     if signature.expr is not None:
-        parts.append(_expr(signature.expr, bundle, _facts_of(bundle), steps))
+        parts.append(_expr(signature.expr, bundle, _facts_of(bundle), "", steps))
     if signature.log is not None:
         logs = _answered(bundle, LOGS)
         parts.append(
@@ -91,7 +95,7 @@ def evaluate(signature: Signature, bundle: Bundle, now: datetime) -> Verdict:
 
 def evaluate_expr(expr: Expr, bundle: Bundle) -> Verdict:
     """What a sound expression alone says about ``bundle``, such as the check after a fix."""
-    return verdict(_expr(expr, bundle, _facts_of(bundle), Steps()))
+    return verdict(_expr(expr, bundle, _facts_of(bundle), "", Steps()))
 
 
 def platform_of(bundle: Bundle) -> Platform:
@@ -121,29 +125,30 @@ def _answered(bundle: Bundle, collector: str) -> CollectorResult | Why:
     return result if result.status in _ANSWERED else _WHY[result.status]
 
 
-def _expr(node: Expr, bundle: Bundle, look: _Look, steps: Steps) -> Truth:
+def _expr(node: Expr, bundle: Bundle, look: _Look, where: str | None, steps: Steps) -> Truth:
+    """``where``: goes before the name of what is looked at; None: only the value is wanted."""
     if node.all_ is not None:
-        return all_of([_expr(part, bundle, look, steps) for part in node.all_])
+        return all_of([_expr(part, bundle, look, where, steps) for part in node.all_])
     if node.any_ is not None:
-        return any_of([_expr(part, bundle, look, steps) for part in node.any_])
+        return any_of([_expr(part, bundle, look, where, steps) for part in node.any_])
     if node.not_ is not None:
-        return negated(_expr(node.not_, bundle, look, steps))
+        return negated(_expr(node.not_, bundle, look, where, steps))
     if node.table is not None and node.where is not None:
         return _table(node, node.where, bundle, steps)
-    return _term(node, look, steps)
+    return _term(node, look, where, steps)
 
 
-def _term(node: Expr, look: _Look, steps: Steps) -> Truth:
-    where, seen = look(node.fact or node.column or "")
-    if isinstance(seen, Why):
-        return unknown(where, seen)
-    if not steps.take():
-        return unknown(where, Why.TOO_MUCH)
+def _term(node: Expr, look: _Look, where: str | None, steps: Steps) -> Truth:
+    what, seen = look(node.fact or node.column or "")
     op = node.op or ""
-    answer = compare(op, seen, node.value)
-    if isinstance(answer, Why):
-        return unknown(where, answer)
-    truth = decided(answer, where, op, shown(node.value), shown(seen))
+    if not steps.take():
+        return unknown(what, Why.TOO_MUCH)
+    answer = seen if isinstance(seen, Why) else compare(op, seen, node.value)
+    if where is None:
+        return _QUIET[None if isinstance(answer, Why) else answer]
+    if isinstance(answer, Why) or isinstance(seen, Why):
+        return unknown(f"{where}{what}", answer if isinstance(answer, Why) else Why.NO_VALUE)
+    truth = decided(answer, f"{where}{what}", op, shown(node.value), shown(seen))
     if not answer or node.as_ is None or seen is None:
         return truth
     return truth._replace(sets=((Binding(name=node.as_, value=as_text(seen)),),))
@@ -175,9 +180,15 @@ def _table(node: Expr, where: Expr, bundle: Bundle, steps: Steps) -> Truth:
     if table is None:
         return unknown(name, Why.ABSENT)
     truths = []
-    for row in _rows(name, table):
-        truths.append(_expr(where, bundle, row, steps))
-        if any(one.why is Why.TOO_MUCH for one in truths[-1].missing):
+    telling: dict[bool | None, int] = dict.fromkeys((True, False, None), _MAX_TOLD)
+    ordinary = node.rows == "every"  # the value of rows that decide nothing
+    for at, row in enumerate(_rows(table)):
+        truth = _expr(where, bundle, row, None, steps)
+        if truth.value is not ordinary and telling[truth.value]:
+            telling[truth.value] -= 1
+            truth = _expr(where, bundle, row, f"{name}[{at}].", steps)
+        truths.append(truth)
+        if any(one.why is Why.TOO_MUCH for one in truth.missing):
             break
     if table.dropped_rows or result.status is Status.PARTIAL:
         truths.append(unknown(name, Why.LEFT_OUT))
@@ -189,16 +200,14 @@ def _table(node: Expr, where: Expr, bundle: Bundle, steps: Steps) -> Truth:
     return decided(False, name, "rows", "any", f"0/{len(table.rows)}") if truth.value is False else truth
 
 
-def _rows(name: str, table: Table) -> Iterator[_Look]:
+def _rows(table: Table) -> Iterator[_Look]:
     places = {column.key: place for place, column in enumerate(table.columns)}
 
-    def row_at(at: int) -> _Look:
-        row = table.rows[at]
-
+    def row_at(row: tuple[Cell, ...]) -> _Look:
         def look(column: str) -> tuple[str, Cell | Why]:
             place = places.get(column, len(row))
-            return f"{name}[{at}].{column}", row[place] if place < len(row) else Why.ABSENT
+            return column, row[place] if place < len(row) else Why.ABSENT
 
         return look
 
-    return (row_at(at) for at in range(len(table.rows)))
+    return map(row_at, table.rows)

@@ -37,7 +37,7 @@ AT_ONCE = 16
 """Bundles taken from the queue at a time; they are judged one after another."""
 LOOK_S = 60.0
 """Looks for what is left over, where nobody woke it up."""
-JUDGE_S = 20.0
+JUDGE_S = 5.0
 """Time for all signatures on one bundle; those that are left then are unknown."""
 
 _log = structlog.get_logger("broker.signatures")

@@ -237,6 +237,19 @@ def test_each_row_that_fits_is_a_way_of_its_own_and_nothing_is_bound_by_a_negati
     assert (opposite.outcome, opposite.bindings) == (Outcome.MATCH, ())
 
 
+def test_a_row_behind_many_unknown_ones_still_gives_its_name() -> None:
+    rows: list[dict[str, Cell]] = [{"n": None} for _ in range(100)]
+    here = result("a", rows={"t": [*rows, {"n": "x"}]})
+    verdict = evaluate_expr(
+        expr(table="a.t", where={"column": "n", "op": "eq", "value": "x", "as": "b"}), bundle(here)
+    )
+    assert [one.value for one in verdict.bindings[0]] == ["x"]
+    assert verdict.evidence[0].where == "a.t[100].n"
+    asked = expr(table="a.t", where={"column": "n", "op": "eq", "value": "y"})
+    missing = evaluate_expr(asked, bundle(here)).missing
+    assert (missing[0].what, missing[0].why) == ("a.t[0].n", Why.NO_VALUE)
+
+
 # --- log signatures ---------------------------------------------------------------------------------
 
 _LOG = {"detection": {"s": {"message|contains": "oom"}, "condition": "s"}}
