@@ -13,6 +13,7 @@ from broker.tickets.rows import number_of
 from protocol.api import RatingView, TicketView
 from protocol.audit import Action
 from protocol.lifecycle import check_rating
+from protocol.tickets import Party
 from protocol.wire import facts
 
 
@@ -24,8 +25,13 @@ def find(conn: Connection, ticket: str) -> RatingView | None:
 
 
 def ask(tx: Tx, ticket: TicketView, now: datetime) -> None:
-    """Put the question, unless it was put before or there is no user's machine to answer on."""
-    if ticket.agent is None or find(tx.conn, ticket.ticket) is not None:
+    """Put the question, unless it was put before, there is no user's machine to answer on, or nobody asked
+    for help: a monitor opened the ticket."""
+    if (
+        ticket.agent is None
+        or ticket.channel == Party.MONITOR.value
+        or find(tx.conn, ticket.ticket) is not None
+    ):
         return
     tx.conn.execute(insert(ratings).values(ticket=number_of(ticket.ticket), asked=now))
 

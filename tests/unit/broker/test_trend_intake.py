@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 
 from broker.store.trend_tables import trend_agents, trend_points
 from broker.trends.intake import LEAST_APART, OLDEST, Head, accept
+from broker.trends.precision import of_counts
 from protocol import link
 from protocol.errors import RelevoError
 from protocol.scopes import Mode
@@ -222,3 +223,14 @@ async def until_judged(made: Desk, agent: str, sequence: int) -> None:
             if read >= sequence:
                 return
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "share", "review"),
+    [(0, 0, None, False), (0, 9, 0.0, False), (4, 6, 0.4, True), (5, 5, 0.5, False), (9, 0, 1.0, False)],
+)
+def test_a_kind_is_marked_for_review_from_ten_verdicts_on(
+    right: int, wrong: int, share: float | None, review: bool
+) -> None:
+    found = of_counts(Kind.DISK, right=right, wrong=wrong, unjudged=3)
+    assert (found.opened, found.precision, found.review) == (right + wrong + 3, share, review)

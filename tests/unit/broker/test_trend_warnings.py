@@ -192,6 +192,9 @@ async def test_the_cause_says_whether_the_warning_was_right(
         await teller.hours(1, lambda n: ())
         found = await warnings(teller.desk)
         assert found["rows"][0]["outcome"] is outcome
+        token = await teller.desk.world.login("toni")
+        detail = (await teller.desk.call("GET", f"/v1/tickets/{ticket['ticket']}", token=token)).json
+        assert detail["rating"] is None, "nobody asked for help, so nobody is asked how it went"
         (precision,) = [row for row in found["precision"] if row["kind"] == "disk"]
         assert (precision["opened"], precision["judged"]) == (1, int(outcome is not None))
         assert precision["precision"] == (None if outcome is None else float(outcome))
