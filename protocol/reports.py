@@ -147,7 +147,7 @@ class Seen(Wire, frozen=True):
     machines: Count
 
 
-class Problem(Wire, frozen=True):
+class RecurringProblem(Wire, frozen=True):
     """A signature that matched: what a product team needs to know, and no name of a customer."""
 
     known_error: Text
@@ -199,5 +199,5 @@ class Report(Wire, frozen=True):
     """Whose they are."""
     figures: Annotated[tuple[Figure, ...], Meta(max_length=MAX_FIGURES)]
     series: tuple[Series, ...] = ()
-    problems: Annotated[tuple[Problem, ...], Meta(max_length=MAX_PROBLEMS)] = ()
+    problems: Annotated[tuple[RecurringProblem, ...], Meta(max_length=MAX_PROBLEMS)] = ()
     definitions: tuple[Definition, ...] = ()

@@ -32,7 +32,7 @@ from protocol.reports import (
     Definition,
     Dimension,
     Figure,
-    Problem,
+    RecurringProblem,
     Report,
     ReportName,
     Scope,
@@ -52,7 +52,7 @@ class Parts(NamedTuple):
     tickets: Tickets | None
     figures: list[Figure]
     series: Sequence[Series] = ()
-    problems: Sequence[Problem] = ()
+    problems: Sequence[RecurringProblem] = ()
 
 
 @dataclass(frozen=True)

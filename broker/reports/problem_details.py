@@ -22,7 +22,7 @@ from broker.store.signature_tables import signature_results
 from protocol.diagnosis import Bundle
 from protocol.drivers.files import read_file
 from protocol.errors import RelevoError
-from protocol.reports import Problem, Seen
+from protocol.reports import RecurringProblem, Seen
 from protocol.scopes import Clearance
 from protocol.signature_model import Binding, Evidence
 from protocol.wire import from_json
@@ -50,10 +50,10 @@ class _Found(NamedTuple):
 async def with_details(
     reader: Reader,
     files: ArtifactFiles,
-    problems: Sequence[Problem],
+    problems: Sequence[RecurringProblem],
     results: Sequence[Evaluated],
     period: Period,
-) -> list[Problem]:
+) -> list[RecurringProblem]:
     """The same problems; the first ``MAX_DETAILED`` with what their newest matches tell."""
     newest: dict[str, dict[str, Evaluated]] = {}
     for result in sorted(results, key=lambda one: -one.id):
@@ -68,7 +68,7 @@ async def with_details(
     return told
 
 
-def _detailed(problem: Problem, found: Sequence[_Found]) -> Problem:
+def _detailed(problem: RecurringProblem, found: Sequence[_Found]) -> RecurringProblem:
     lines = dict.fromkeys(
         f"{e.where} {e.op} {e.wanted}: {e.seen}".strip() for one in found for e in one.evidence
     )

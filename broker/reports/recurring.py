@@ -10,7 +10,7 @@ from broker.reports.figures import Period, count, share, split
 from broker.reports.run_metrics import CONFIRMED, WRONG, Evaluated, is_match
 from broker.reports.ticket_metrics import resolved_in
 from protocol.calendars import from_us
-from protocol.reports import Figure, Metric, Problem, Unit
+from protocol.reports import Figure, Metric, RecurringProblem, Unit
 
 DAY_US = 86_400_000_000
 AGAIN_WITHIN = 30 * DAY_US
@@ -73,7 +73,7 @@ def most_in_window(events: Iterable[tuple[int, str]], length: int = WINDOW) -> i
     return most
 
 
-def problems(results: Sequence[Evaluated], period: Period) -> list[Problem]:
+def problems(results: Sequence[Evaluated], period: Period) -> list[RecurringProblem]:
     """One a known error that matched in the period, candidates first, then by tickets.
 
     What somebody called wrong is no match; it is counted as ``wrong``.
@@ -88,7 +88,7 @@ def problems(results: Sequence[Evaluated], period: Period) -> list[Problem]:
         machines = [(one.at, one.agent) for one in matches]
         tickets_7d, machines_7d = most_in_window(tickets), most_in_window(machines)
         found.append(
-            Problem(
+            RecurringProblem(
                 known_error=known_error,
                 versions=tuple(sorted({one.version for one in matches})),
                 tickets=len({ticket for _, ticket in tickets}),
@@ -106,5 +106,5 @@ def problems(results: Sequence[Evaluated], period: Period) -> list[Problem]:
     return sorted(found, key=lambda p: (not p.candidate, -p.tickets, -p.machines, p.known_error))
 
 
-def candidates(found: Sequence[Problem]) -> Figure:
+def candidates(found: Sequence[RecurringProblem]) -> Figure:
     return count(Metric.PROBLEM_CANDIDATES, Unit.SIGNATURES, sum(problem.candidate for problem in found))

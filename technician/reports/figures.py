@@ -7,7 +7,7 @@ from itertools import groupby
 
 from protocol.drivers.shown import folded, local_stamp
 from protocol.drivers.terminal import printable, say, words
-from protocol.reports import Dimension, Figure, Label, Note, Problem, Report, Statistic, Unit
+from protocol.reports import Dimension, Figure, Label, Note, RecurringProblem, Report, Statistic, Unit
 from technician.cli.common import show_rows
 
 _TIMES = frozenset({Unit.MINUTES, Unit.BUSINESS_MINUTES})
@@ -108,7 +108,7 @@ def duration(minutes: float) -> str:
     return f"{hours} h {rest:02} min" if hours < 100 else f"{hours} h"
 
 
-def _problems(problems: Sequence[Problem]) -> None:
+def _problems(problems: Sequence[RecurringProblem]) -> None:
     w = words()
     names = ("known-error", "candidate", "tickets", "machines", "customers", "first", "last")
     rows = [

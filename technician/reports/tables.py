@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from protocol.reports import Dimension, Figure, Label, Metric, Problem, Report, ReportName, Series
+from protocol.reports import Dimension, Figure, Label, Metric, RecurringProblem, Report, ReportName, Series
 from protocol.times import rfc3339
 from technician.reports.sheet import Cell
 
@@ -75,7 +75,7 @@ def _points(report: Report, series: Series) -> list[list[Cell]]:
     ]
 
 
-def _problem(report: Report, problem: Problem) -> list[Cell]:
+def _problem(report: Report, problem: RecurringProblem) -> list[Cell]:
     return [
         problem.known_error,
         " ".join(str(version) for version in problem.versions),

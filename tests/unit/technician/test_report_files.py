@@ -22,7 +22,7 @@ from protocol.reports import (
     Metric,
     Note,
     Point,
-    Problem,
+    RecurringProblem,
     Report,
     ReportName,
     Scope,
@@ -50,7 +50,9 @@ def _language(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(terminal, "_words", Words(request.param, TABLE))
 
 
-def report(name: ReportName, *figures: Figure, problems: tuple[Problem, ...] = (), days_: int = 30) -> Report:
+def report(
+    name: ReportName, *figures: Figure, problems: tuple[RecurringProblem, ...] = (), days_: int = 30
+) -> Report:
     since = NOW - timedelta(days=days_)
     series = Series(
         metric=Metric.BACKLOG if name is ReportName.BACKLOG else Metric.SLA_ATTAINMENT,
@@ -79,7 +81,7 @@ def count(value: float, by: Dimension, name: str, metric: Metric = Metric.BACKLO
                   group=(Label(by=by, value=name),))  # fmt: skip
 
 
-PROBLEM = Problem(
+PROBLEM = RecurringProblem(
     known_error=HOSTILE, versions=(1, 2), tickets=3, machines=2, customers=1, first=NOW, last=NOW, candidate=True,
     tickets_7d=3, machines_7d=2, confirmed=1, wrong=0, systems=(Seen(value="=cmd|'/C calc'!A0", machines=2),),
     evidence=("locks.stale_count gt 0: 3", HOSTILE),
