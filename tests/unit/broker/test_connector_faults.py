@@ -190,3 +190,25 @@ async def test_many_things_at_once_cross_in_order_and_once(rt: SmallRt, bridge: 
     said = [one["text"] for one in (await bridge.detail(ticket))["timeline"] if one["kind"] == "ticket.reply"]
     assert said == [f"line {number}" for number in range(60)]
     assert (await bridge.view(ticket)).state is not State.CANCELLED
+
+
+async def test_what_the_system_does_by_itself_counts_as_the_doing_of_whoever_set_it_off(
+    rt: SmallRt, bridge: Bridge
+) -> None:
+    remote = rt.open("Automatic", "x")
+    start = int(rt.rows[-1]["id"])
+
+    def opened_by_itself(**fields: str) -> None:
+        rt.log(int(remote), "Status", "RT_System", OldValue="stalled", NewValue="open", **fields)
+
+    rt.log(int(remote), "Correspond", "relevo", "ours", Data="x")
+    opened_by_itself()
+    rt.say(remote, "theirs", who="alice")
+    opened_by_itself()
+    opened_by_itself(Created="2020-01-01T00:00:00Z")
+    changes = await bridge.channel.remote.changes(start)
+    assert [(type(one).__name__, one.by.name) for one in changes.events] == [
+        ("Said", "Alice"),
+        ("StateSet", "Alice"),
+        ("StateSet", "RT_System"),
+    ]
