@@ -53,6 +53,8 @@ class Receipt(Wire, frozen=True):
     began: Moment | None
     ended: Moment | None
     lines: tuple[ReceiptLine, ...]
+    own: bool = False
+    """Self-service: the user did it, and nobody else was there."""
 
 
 class _Said(NamedTuple):
@@ -81,6 +83,9 @@ _DONE: dict[Action, _Said] = {
     Action.FIX_UNDONE: _Said(Part.CHANGED, "fix-undone", ("fix",)),
     Action.FIX_INTERRUPTED: _Said(Part.CHANGED, "fix-interrupted", ("fix",)),
     Action.AGENT_SESSION_ENDED: _Said(Part.DECIDED, "ended", ("why",)),
+    Action.SELF_SERVICE_STARTED: _Said(Part.DECIDED, "self-started"),
+    Action.SELF_SERVICE_SHARED: _Said(Part.DECIDED, "self-shared", ("name", "ticket")),
+    Action.SELF_SERVICE_ENDED: _Said(Part.DECIDED, "self-ended", ("outcome",)),
 }
 _STARTED: dict[Action, _Said] = {
     Action.DIAGNOSE_STARTED: _Said(Part.SAW, "diagnose-unfinished"),
@@ -115,7 +120,14 @@ _ROLLED_BACK = _Said(Part.CHANGED, "fix-rolled-back", ("fix",))
 
 _LISTS: dict[str, str] = {"scopes": "receipt.scope", "collectors": "receipt.collector"}
 """Facts that are comma-separated names, and where their words are."""
-_NAMED: dict[str, str] = {"why": "receipt.why", "state": "receipt.state", "code": "receipt.code"}
+_BEGAN = frozenset({Action.AGENT_SESSION_OPENED, Action.SELF_SERVICE_STARTED})
+_ENDED = frozenset({Action.AGENT_SESSION_ENDED, Action.SELF_SERVICE_ENDED})
+_NAMED: dict[str, str] = {
+    "outcome": "receipt.outcome",
+    "why": "receipt.why",
+    "state": "receipt.state",
+    "code": "receipt.code",
+}
 
 
 def grant_view(grant: Grant, technician: str, organisation: str, customer: str) -> ReceiptGrant:
@@ -136,14 +148,15 @@ def make_receipt(entries: Sequence[JournalEntry], grant: ReceiptGrant | None = N
     agent wrote from the verified grant itself.
     """
     view = _completed(grant or ReceiptGrant(), entries)
-    opened = [entry.at for entry in entries if entry.action is Action.AGENT_SESSION_OPENED]
-    closed = [entry.at for entry in entries if entry.action is Action.AGENT_SESSION_ENDED]
+    opened = [entry.at for entry in entries if entry.action in _BEGAN]
+    closed = [entry.at for entry in entries if entry.action in _ENDED]
     return Receipt(
         session=next((entry.grant for entry in entries if entry.grant), None),
         grant=view,
         began=opened[0] if opened else None,
         ended=closed[-1] if closed else None,
         lines=tuple(_lines(entries)),
+        own=any(entry.action is Action.SELF_SERVICE_STARTED for entry in entries),
     )
 
 
@@ -203,6 +216,8 @@ def _line(entry: JournalEntry, said: _Said, earlier: Sequence[JournalEntry]) -> 
     for start in earlier:
         known |= _facts(start.facts)
     known |= own
+    if entry.ticket is not None:
+        known.setdefault("ticket", entry.ticket)
     complete = all(known.get(name) for name in said.needs)
     return ReceiptLine(
         at=entry.at,
@@ -229,17 +244,24 @@ def render_text(receipt: Receipt, words: Words, zone: tzinfo) -> str:
         lines = [line for line in receipt.lines if line.part is part]
         if not lines and part is Part.REFUSED:
             continue
-        parts += ["", words(f"receipt.part.{part}")]
-        parts += [f"  {_clock(line.at, zone)}  {render_line(line, words, zone)}" for line in lines]
+        parts += ["", words(_own(f"receipt.part.{part}", words, own=receipt.own))]
+        parts += [
+            f"  {_clock(line.at, zone)}  {render_line(line, words, zone, own=receipt.own)}" for line in lines
+        ]
         if not lines:
             parts.append("  " + words("receipt.nothing"))
     return "\n".join(parts) + "\n"
 
 
-def render_line(line: ReceiptLine, words: Words, zone: tzinfo) -> str:
+def _own(key: str, words: Words, *, own: bool) -> str:
+    """The key of the sentence in which the user is who did it, where there is one."""
+    return f"{key}.own" if own and words.has(f"{key}.own") else key
+
+
+def render_line(line: ReceiptLine, words: Words, zone: tzinfo, *, own: bool = False) -> str:
     """One line as a sentence, and what belongs to it as further short ones."""
     values = _values(line, words, zone)
-    sentences = [words(line.key, **values)]
+    sentences = [words(_own(line.key, words, own=own), **values)]
     for name in ("sources", "pattern", "secrets_removed", "state"):
         key = f"{line.key.removesuffix('-short')}.{name}"
         if values.get(name) not in (None, "", "0") and words.has(key):
@@ -249,7 +271,7 @@ def render_line(line: ReceiptLine, words: Words, zone: tzinfo) -> str:
 
 def _head(receipt: Receipt, words: Words, zone: tzinfo) -> list[str]:
     grant = receipt.grant
-    who = grant.technician or words("receipt.somebody")
+    who = grant.technician or words(_own("receipt.somebody", words, own=receipt.own))
     rows = [("receipt.head.who", f"{who} ({grant.organisation})" if grant.organisation else who)]
     rows += [
         (f"receipt.head.{name}", value)

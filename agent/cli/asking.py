@@ -37,6 +37,7 @@ _YES_NO = click.Choice(["yes", "no"])
 @option("--guide", metavar="GUIDE|none", help="option.guide")
 @option("--answer", "answers", metavar="STEP=ANSWER", multiple=True, help="option.answer")
 @option("--fix", metavar="FIX|none", help="option.fix")
+@option("--param", "params", metavar="NAME=VALUE", multiple=True, help="option.param")
 @option("--solved", type=_YES_NO, help="option.solved")
 @option("--attach", type=_YES_NO, help="option.attach")
 @agent_options

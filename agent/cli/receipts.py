@@ -54,5 +54,5 @@ def _receipt(journal: Journal, grant: str) -> Receipt:
 
 def _row(receipt: Receipt) -> None:
     when = local_stamp(receipt.began) if receipt.began else words()("receipts.never-opened")
-    who = printable(receipt.grant.technician or "-")
+    who = words()("receipt.somebody.own") if receipt.own else printable(receipt.grant.technician or "-")
     say(f"{(receipt.session or '-')[:8]}  {when}  {receipt.grant.ticket or '-'}  {who}")

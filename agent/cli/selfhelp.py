@@ -25,6 +25,7 @@ class Beforehand:
 
     diagnose: str | None = None
     fix: str | None = None
+    params: tuple[str, ...] = ()
     solved: str | None = None
     guide: str | None = None
     answers: tuple[str, ...] = ()
@@ -32,7 +33,7 @@ class Beforehand:
 
     @property
     def any(self) -> bool:
-        return bool(self.answers) or any(
+        return bool(self.answers or self.params) or any(
             value is not None for value in (self.diagnose, self.fix, self.solved, self.guide, self.attach)
         )
 
@@ -74,20 +75,21 @@ def _scripted(beforehand: Beforehand) -> Scripted:
     return Scripted(
         diagnose=beforehand.diagnose == "yes",
         fix=None if beforehand.fix in (None, NONE) else beforehand.fix,
+        params=_pairs(beforehand.params, "--param"),
         solved=beforehand.solved == "yes",
         guide=None if beforehand.guide in (None, NONE) else beforehand.guide,
-        answers=_answers(beforehand.answers),
+        answers=_pairs(beforehand.answers, "--answer"),
         attach=beforehand.attach != "no",
     )
 
 
-def _answers(given: Sequence[str]) -> dict[str, str]:
+def _pairs(given: Sequence[str], option: str) -> dict[str, str]:
     found = {}
     for pair in given:
-        step, mark, answer = pair.partition("=")
-        if not mark or not step or not answer:
-            raise RelevoError(Code.USAGE, f"--answer {pair}")
-        found[step] = answer
+        name, mark, value = pair.partition("=")
+        if not mark or not name or not value:
+            raise RelevoError(Code.USAGE, f"{option} {pair}")
+        found[name] = value
     return found
 
 

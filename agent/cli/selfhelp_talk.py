@@ -46,6 +46,7 @@ class Scripted:
         *,
         diagnose: bool,
         fix: str | None,
+        params: Mapping[str, str],
         solved: bool,
         guide: str | None,
         answers: Mapping[str, str],
@@ -53,6 +54,7 @@ class Scripted:
     ) -> None:
         self._diagnose = diagnose
         self._fix = fix
+        self._params = params
         self._solved = solved
         self._guide = guide
         self._answers = answers
@@ -77,7 +79,13 @@ class Scripted:
         return chosen if chosen in branches(step) else None
 
     def pick_fix(self, fixes: Sequence[OfferedFix]) -> OfferedFix | None:
-        return next((fix for fix in fixes if fix.fix == self._fix), None)
+        """The first that is meant, once: what is not named is not done to a second thing."""
+        for fix in fixes:
+            values = {parameter.name: parameter.value for parameter in fix.params}
+            if fix.fix == self._fix and self._params.items() <= values.items():
+                self._fix = None
+                return fix
+        return None
 
     def agrees(self, planned: messages.FixPlanned, *, undo: bool) -> bool:
         note(words()("self.plan-undo" if undo else "self.plan"))

@@ -84,6 +84,10 @@ TABLE: dict[str, tuple[str, str]] = {
         "Without questions: the repair to run, if it is for users, or `none`.",
         "Sin preguntas: la reparación que se hará, si es para usuarios, o `none`.",
     ),
+    "option.param": (
+        "Without questions: which of several repairs is meant, by what it is done to. May be repeated.",
+        "Sin preguntas: cuál de varias reparaciones se quiere, por aquello a lo que se hace. Se puede repetir.",
+    ),
     "option.solved": (
         "Without questions: whether the problem is solved then.",
         "Sin preguntas: si el problema queda resuelto.",

@@ -10,6 +10,56 @@ TABLE: dict[str, tuple[str, str]] = {
     "receipt.head.reason": ("Reason", "Motivo"),
     "receipt.head.when": ("When", "Cuándo"),
     "receipt.somebody": ("A technician", "Un técnico"),
+    "receipt.somebody.own": ("You yourself", "Usted mismo"),
+    "receipt.part.saw.own": ("What this machine looked at", "Lo que examinó este equipo"),
+    "receipt.part.changed.own": ("What was changed", "Lo que se cambió"),
+    "receipt.self-started": (
+        "You began to look for a solution yourself.",
+        "Usted empezó a buscar una solución por su cuenta.",
+    ),
+    "receipt.self-shared": (
+        "You let {name} go onto ticket {ticket}, without names and secrets.",
+        "Usted permitió añadir {name} al tique {ticket}, sin nombres ni secretos.",
+    ),
+    "receipt.self-shared-short": (
+        "You let a result go onto a ticket, without names and secrets.",
+        "Usted permitió añadir un resultado a un tique, sin nombres ni secretos.",
+    ),
+    "receipt.self-ended": ("You ended it: {outcome}.", "Usted lo terminó: {outcome}."),
+    "receipt.self-ended-short": ("You ended it.", "Usted lo terminó."),
+    "receipt.outcome.solved": ("it was solved", "quedó resuelto"),
+    "receipt.outcome.ticket": ("you asked a person", "pidió ayuda a una persona"),
+    "receipt.outcome.abandoned": ("you left it", "lo dejó"),
+    "receipt.diagnosed.own": (
+        "This machine looked at its own state: {collectors}.",
+        "Este equipo examinó su propio estado: {collectors}.",
+    ),
+    "receipt.diagnosed-short.own": (
+        "This machine looked at its own state.",
+        "Este equipo examinó su propio estado.",
+    ),
+    "receipt.diagnose-unfinished.own": (
+        "This machine began to look at its own state. It did not finish.",
+        "Este equipo empezó a examinar su propio estado. No se terminó.",
+    ),
+    "receipt.fix-planned.own": (
+        "You were shown what the repair {fix} would do. This changed nothing.",
+        "Se le mostró qué haría la reparación {fix}. Esto no cambió nada.",
+    ),
+    "receipt.fix-done.own": ("You ran the repair {fix}.", "Usted hizo la reparación {fix}."),
+    "receipt.fix-rolled-back.own": (
+        "You ran the repair {fix}. It did not work, so it was taken back.",
+        "Usted hizo la reparación {fix}. No funcionó, así que se deshizo.",
+    ),
+    "receipt.undo-failed.own": (
+        "You tried to take the repair {fix} back. It could not be taken back completely.",
+        "Usted intentó deshacer la reparación {fix}. No se pudo deshacer por completo.",
+    ),
+    "receipt.fix-undone.own": ("You took the repair {fix} back.", "Usted deshizo la reparación {fix}."),
+    "receipt.fix-unfinished.own": (
+        "You began the repair {fix}. Its end is not recorded.",
+        "Usted empezó la reparación {fix}. No consta que terminara.",
+    ),
     "receipt.never-opened": ("The session never began.", "La sesión no llegó a empezar."),
     "receipt.nothing": ("Nothing.", "Nada."),
     "receipt.and": ("and", "y"),

@@ -73,7 +73,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 def test_a_known_fault_is_repaired_by_its_user_and_nobody_else_is_needed(stage: Stage) -> None:
     a_stale_lock()
     told = stage.machine(
-        "ask", "The backup says it is locked", "--diagnose", "yes", "--fix", "stale-lock",
+        "ask", "The backup says it is locked", "--diagnose", "yes", "--fix", "stale-lock", "--param", f"path={LOCK}",
         "--solved", "yes", "--json",
     )  # fmt: skip
     story = told.json()
@@ -90,7 +90,7 @@ def test_a_known_fault_is_repaired_by_its_user_and_nobody_else_is_needed(stage: 
 def test_what_was_not_solved_goes_to_a_person_with_all_that_was_tried(stage: Stage) -> None:
     a_stale_lock()
     told = stage.machine(
-        "ask", "The backup says it is locked", "--diagnose", "yes", "--fix", "stale-lock", "--solved", "no",
+        "ask", "The backup says it is locked", "--diagnose", "yes", "--fix", "stale-lock", "--param", f"path={LOCK}", "--solved", "no",
         "--guide", "application", "--answer", "when=not-start", "--answer", "lock=yes",
         "--answer", "restart=no", "--json",
     )  # fmt: skip
@@ -138,7 +138,10 @@ def test_while_the_broker_is_away_what_was_done_is_kept_and_told_later(stage: St
                          "--answer", "cable=yes", "--solved", "yes", "--json")  # fmt: skip
     assert told.json()["outcome"] == "solved"
     assert len(list((stage.machine.data / "outbox").iterdir())) == 1
+    assert stage.machine.running is not None
+    stage.machine.running.terminate()
     stage.world.start_broker()
+    stage.machine.start()
     wait_until("the run to be told", lambda: len(runs(stage.world)) == before + 1)
     wait_until("the outbox to be empty", lambda: not list((stage.machine.data / "outbox").iterdir()))
 
@@ -149,4 +152,5 @@ def test_the_log_proves_all_of_it_and_the_receipt_says_it_in_words(stage: Stage)
     assert "not theirs" not in verified.err
     first = stage.machine("receipts", "--json").json()[0]["session"]
     receipt = stage.machine("receipts", first).out
-    assert "Remove a lock that nobody holds any more" in receipt
+    assert "You ran the repair «Remove a lock that nobody holds any more»" in receipt
+    assert "You ended it: it was solved." in receipt
