@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from agent import floor, identity
 from agent.actions.diagnose import settings_of
 from agent.collectors.runner import CollectorHost
-from agent.fixes import catalogue
 from agent.fixes.gate import OwnPapers
 from agent.fixes.runs import Run
 from agent.fixes.services import FixServices, make_fix_services
@@ -24,14 +23,13 @@ from agent.selfservice import messages, outbox
 from agent.selfservice.attaching import Attaching
 from agent.selfservice.looking import QUICK, Looked, look, raw_bundle
 from agent.selfservice.observer import OwnObserver
-from agent.selfservice.offering import matches, offer
+from agent.selfservice.offering import matches
+from agent.selfservice.repairs import Own, Repairs, newest
 from agent.worker.trust import Trust
-from protocol.assist import FixPlan, FixRun, FixUndoPlan, Parameter, Planned
 from protocol.audit import Action
 from protocol.diagnosis import Bundle, CollectorResult, Status
 from protocol.documents import (
     PROTOCOL_VERSION,
-    FixRequest,
     SelfServiceOrder,
     SelfServiceRecord,
     TriedFix,
@@ -40,7 +38,7 @@ from protocol.drivers.repository import Repository
 from protocol.dsse import seal
 from protocol.errors import Code, RelevoError
 from protocol.findings import findings
-from protocol.fixes import Manifest, read_manifest
+from protocol.fixes import Manifest
 from protocol.ids import new_grant_id, new_nonce
 from protocol.scopes import Clearance, Floor, Scope
 from protocol.wire import facts
@@ -65,7 +63,7 @@ class SelfService:
         self._signer = identity.load(folder)
         self._journal = journal
         self._began = _now()
-        self._papers = OwnPapers(seal(self._order(), self._signer))
+        papers = OwnPapers(seal(self._order(), self._signer))
         self._redactor = Redactor(Clearance.R1, identity.pseudonym_key(folder, self.id))
         self.words = self._redactor.text(begin.text)[:_WORDS]
         self._trust = Trust(folder, self._membership)
@@ -74,7 +72,15 @@ class SelfService:
         )
         self._observer = OwnObserver(self.id, journal, self._signer, self._redactor, self._tell_state)
         self._collectors = CollectorHost()
-        self._planned: tuple[Planned, tuple[Parameter, ...], str] | None = None
+        self.repairs = Repairs(
+            Own(self.id, self._signer, papers, self._redactor),
+            self._trust,
+            self._fixes,
+            self._observer,
+            self._record,
+            lambda: self._require_open(Scope.FIX),
+            self._refresh,
+        )
         self._looked: Looked | None = None
         self._matched: tuple[messages.Match, ...] = ()
         self._ticket: str | None = None
@@ -117,6 +123,7 @@ class SelfService:
             except RelevoError as error:
                 problem = error.code
         self._matched = found
+        self.repairs.bound = {fix.fix: fix.params for match in found for fix in match.fixes}
         return messages.Looked(
             findings=findings(bundle),
             answered=tuple(result.collector for result in bundle.results if result.status in _ANSWERED),
@@ -145,103 +152,6 @@ class SelfService:
             except RelevoError:
                 return error.code
         return None
-
-    # --- fixes ---------------------------------------------------------------------------------
-
-    async def check(self, wanted: tuple[messages.Wanted, ...]) -> messages.Offered:
-        """Those that users may run here, each once. What is not in the verified catalogue, not marked or not
-        filled in is left out: who named it does not matter. Raises RelevoError: as ``plan``."""
-        self._require_open(Scope.FIX)
-        if (problem := await self._refresh()) is not None:
-            raise RelevoError(problem, "the organisation's catalogue could not be checked")
-        bound = {fix.fix: fix.params for match in self._matched for fix in match.fixes}
-
-        def look(repository: Repository) -> tuple[messages.OfferedFix, ...]:
-            found = (
-                offer(
-                    one.fix,
-                    one.params or bound.get(one.fix, ()),
-                    lambda fix: _newest(repository, fix),
-                    _now(),
-                )
-                for one in wanted
-            )
-            return tuple({fix.fix: fix for fix in found if fix is not None}.values())
-
-        return messages.Offered(fixes=await self._trust.with_repository(look))
-
-    async def plan(self, fix: str, params: tuple[Parameter, ...]) -> messages.FixPlanned:
-        """What the fix would change; nothing is changed.
-
-        Raises:
-            RelevoError: ``refused`` for a fix that users may not run themselves; as ``Desk.plan``.
-        """
-        manifest = await self._manifest(fix)
-        desk = await self._fixes.desk_for(fix, manifest.version)
-        shown = self._redactor.text(" ".join(f"{p.name}={p.value}" for p in params))
-        self._record(
-            Action.FIX_PLANNED, fix=fix, fix_version=manifest.version, params=shown, state="planning"
-        )
-        wanted = FixPlan(fix=fix, fix_version=manifest.version, params=params)
-        planned = await desk.plan(self._papers, wanted, self._observer)
-        self._planned = (planned, params, "apply")
-        return messages.FixPlanned(title=manifest.title, description=manifest.description, planned=planned)
-
-    async def plan_undo(self, fix: str) -> messages.FixPlanned:
-        """What taking back this run's own fix would do. Raises RelevoError: as ``Desk.plan_undo``."""
-        manifest = await self._manifest(fix)
-        desk = await self._fixes.desk_for(fix, None)
-        self._record(Action.FIX_PLANNED, fix=fix, state="planning-undo")
-        planned = await desk.plan_undo(self._papers, FixUndoPlan(fix=fix), self._observer)
-        self._planned = (planned, (), "undo")
-        return messages.FixPlanned(title=manifest.title, description=manifest.description, planned=planned)
-
-    async def run_planned(self) -> messages.FixEnded:
-        """Do what was planned and shown last, once.
-
-        Raises:
-            RelevoError: ``conflict`` without a plan; as ``Desk.run``. A fix that failed is no error.
-        """
-        self._require_open(Scope.FIX)
-        if self._planned is None:
-            raise RelevoError(Code.CONFLICT, "nothing was planned")
-        (planned, params, mode), self._planned = self._planned, None
-        request = FixRequest(
-            version=PROTOCOL_VERSION,
-            grant=self.id,
-            sequence=planned.sequence,
-            challenge=planned.challenge,
-            fix=planned.fix,
-            fix_version=planned.fix_version,
-            fix_sha256=planned.fix_sha256,
-            params_sha256=planned.params_sha256,
-            plan_sha256=planned.plan_sha256,
-            mode=mode,
-        )
-        self._record(
-            Action.FIX_STEP,
-            fix=planned.fix,
-            fix_version=planned.fix_version,
-            state="asked",
-            mode=mode,
-            by="user",
-            plan_sha256=planned.plan_sha256,
-        )
-        desk = await self._fixes.desk_for(planned.fix, planned.fix_version)
-        wanted = FixRun(request=seal(request, self._signer), params=params)
-        done = await desk.run(self._papers, wanted, self._observer)
-        return messages.FixEnded(
-            fix=done.fix, state=done.state, message=done.message[:4_000], output=done.output[:16_000]
-        )
-
-    async def _manifest(self, fix: str) -> Manifest:
-        self._require_open(Scope.FIX)
-        if (problem := await self._refresh()) is not None:
-            raise RelevoError(problem, "the organisation's catalogue could not be checked")
-        manifest = await self._trust.with_repository(lambda repository: _newest(repository, fix))
-        if manifest is None:
-            raise RelevoError(Code.NOT_FOUND, f"no approved fix {fix}")
-        return manifest
 
     # --- the end -------------------------------------------------------------------------------
 
@@ -330,16 +240,6 @@ def _now() -> datetime:
 
 def _compare(repository: Repository, bundle: Bundle) -> tuple[messages.Match, ...]:
     def manifest_of(fix: str) -> Manifest | None:
-        return _newest(repository, fix)
+        return newest(repository, fix)
 
     return matches(repository.known_errors(), bundle, manifest_of, _now())
-
-
-def _newest(repository: Repository, fix: str) -> Manifest | None:
-    try:
-        ref = catalogue.choose(repository.fixes(), fix, None)
-        return read_manifest(repository.fix_manifest(ref))
-    except RelevoError as error:
-        if error.code in (Code.NOT_FOUND, Code.REVOKED):
-            return None
-        raise

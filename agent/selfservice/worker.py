@@ -69,13 +69,13 @@ class Worker:
             case messages.Look():
                 return await service.look()
             case messages.Check():
-                return await service.check(command.fixes)
+                return await service.repairs.check(command.fixes)
             case messages.PlanFix():
-                return await service.plan(command.fix, command.params)
+                return await service.repairs.plan(command.fix, command.params)
             case messages.PlanUndo():
-                return await service.plan_undo(command.fix)
+                return await service.repairs.plan_undo(command.fix)
             case messages.RunFix():
-                return await service.run_planned()
+                return await service.repairs.run_planned()
             case messages.Close():
                 return service.finish(command)
             case messages.Attach():
