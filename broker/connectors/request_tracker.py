@@ -7,8 +7,6 @@ TransactionSQL, Debian's request-tracker5 5.0.3.
 from __future__ import annotations
 
 import base64
-import binascii
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -49,7 +47,6 @@ AUTOMATIC = timedelta(seconds=10)
 SYSTEM_USERS = frozenset({"RT_System", "Nobody"})
 MAX_PARTS = 10
 """Attachments of one transaction that are looked at for its words."""
-MAX_TEXT_PART = 1 << 20
 MAX_PEOPLE = 1_000
 CREATE, CORRESPOND, COMMENT, STATUS, SET = "Create", "Correspond", "Comment", "Status", "Set"
 
@@ -72,7 +69,6 @@ WISHES: dict[str, Wish] = {
     "deleted": Wish.DROPPED,
 }
 _ROW_FIELDS = "Type,Creator,Created,ObjectId,Field,OldValue,NewValue,Data"
-_NUMBER = re.compile(r"[1-9][0-9]{0,15}")
 
 
 class RequestTracker:
@@ -106,7 +102,7 @@ class RequestTracker:
         system = await self._get("/rt", rt.System)
         # version-user-secret, RT::AuthToken: RT has no request that says who is asking.
         parts = self._token.split("-")
-        number = parts[1] if len(parts) == 3 and _NUMBER.fullmatch(parts[1]) else ""
+        number = parts[1] if len(parts) == 3 and rt.NUMBER.fullmatch(parts[1]) else ""
         user = (await self._get(f"/user/{number}", rt.User)).Name if number else None
         if not user:
             raise RelevoError(Code.UNAUTHENTICATED, "RT does not say whom the token belongs to")
@@ -158,7 +154,7 @@ class RequestTracker:
             if not full:
                 break
         now = self._web.answered or datetime.now(UTC)
-        settled = [row.id for row in rows if _moment(row.Created) < now - SETTLE]
+        settled = [row.id for row in rows if rt.moment(row.Created) < now - SETTLE]
         if full:
             # More than fits in one look happened within the time to settle: going on matters more.
             settled = [row.id for row in rows]
@@ -167,7 +163,7 @@ class RequestTracker:
 
     async def event(self, event: str) -> Event | None:
         await self._ready()
-        found = await self._rows(f"{self._scope()} AND id = {_number(event)}")
+        found = await self._rows(f"{self._scope()} AND id = {rt.number(event)}")
         return await self._event(found[0], found) if found else None
 
     def _scope(self) -> str:
@@ -201,8 +197,8 @@ class RequestTracker:
         about = {
             "event": str(row.id),
             "position": row.id,
-            "remote": _number(row.ObjectId),
-            "at": _moment(row.Created),
+            "remote": rt.number(row.ObjectId),
+            "at": rt.moment(row.Created),
             "by": await self._person(who),
         }
         match row.Type:
@@ -226,28 +222,28 @@ class RequestTracker:
                 {"field": "id", "operator": "<", "value": row.id},
                 {"field": "id", "operator": ">", "value": row.id - 50, "entry_aggregator": "AND"},
             ]
-            before = await self._history(_number(row.ObjectId), query)
+            before = await self._history(rt.number(row.ObjectId), query)
         people = [one for one in before if one.Creator.id not in SYSTEM_USERS]
         if not people:
             return row.Creator.id
         last = max(people, key=lambda one: one.id)
-        soon = abs(_moment(row.Created) - _moment(last.Created)) <= AUTOMATIC
+        soon = abs(rt.moment(row.Created) - rt.moment(last.Created)) <= AUTOMATIC
         return last.Creator.id if soon else row.Creator.id
 
     async def _history(self, remote: str, query: Sequence[Mapping[str, object]]) -> list[rt.Row]:
         asked = {"query": text_query(query), "fields": _ROW_FIELDS, "orderby": "id", "per_page": "100"}
-        return (await self._get(f"/ticket/{_number(remote)}/history", rt.Rows, asked)).items
+        return (await self._get(f"/ticket/{rt.number(remote)}/history", rt.Rows, asked)).items
 
     # --- tickets and words ---------------------------------------------------------------------
 
     async def ticket(self, remote: str) -> RemoteTicket:
         await self._ready()
-        found = await self._get(f"/ticket/{_number(remote)}", rt.Ticket)
+        found = await self._get(f"/ticket/{rt.number(remote)}", rt.Ticket)
         own = found.Creator.id == self._user
         prefix = self._link("")
         ours = next((one.url.removeprefix(prefix) for one in found.links if one.url.startswith(prefix)), None)
         return RemoteTicket(
-            remote=_number(found.id),
+            remote=rt.number(found.id),
             queue=self._queues.get(found.Queue.id, ""),
             status=found.Status[:64],
             title=found.Subject or "",
@@ -263,7 +259,7 @@ class RequestTracker:
         return await self._text(rows[0].id) if rows else ""
 
     async def words(self, event: Said) -> str:
-        return await self._text(int(_number(event.event)))
+        return await self._text(int(rt.number(event.event)))
 
     async def _text(self, transaction: int) -> str:
         """The first plain text part that is no file; else the first HTML one, as text. Files are named."""
@@ -271,7 +267,7 @@ class RequestTracker:
         html, files = "", []
         for ref in parts.items[:MAX_PARTS]:
             try:
-                part = await self._get(f"/attachment/{_number(ref.id)}", rt.Part)
+                part = await self._get(f"/attachment/{rt.number(ref.id)}", rt.Part)
             except RelevoError as error:
                 if error.code is not Code.TOO_LARGE:
                     raise
@@ -281,10 +277,10 @@ class RequestTracker:
             if part.Filename:
                 files.append(part.Filename[:100])
             elif kind == "text/plain" and part.Content:
-                return _with_files(_decoded(part), files)
+                return rt.with_files(rt.decoded(part), files)
             elif kind == "text/html" and part.Content and not html:
-                html = from_html(_decoded(part))
-        return _with_files(html, files)
+                html = from_html(rt.decoded(part))
+        return rt.with_files(html, files)
 
     # --- what is done there --------------------------------------------------------------------
 
@@ -296,7 +292,7 @@ class RequestTracker:
         user = self._user.replace("\\", "\\\\").replace("'", "\\'")
         asked = {"query": f"RefersTo = '{self._link(ours)}' AND Creator = '{user}'", "orderby": "id"}
         found = (await self._get("/tickets", rt.Ids, asked)).items
-        return _number(found[0].id) if found else None
+        return rt.number(found[0].id) if found else None
 
     async def create(self, new: NewTicket) -> str:
         await self._ready()
@@ -309,16 +305,16 @@ class RequestTracker:
             # In RT's own transaction with the ticket: there is no ticket of ours that `find` misses.
             "RefersTo": self._link(new.ours),
         }
-        return _number((await self._web.json("POST", f"{PATH}/ticket", rt.Ref, body=body)).id)
+        return rt.number((await self._web.json("POST", f"{PATH}/ticket", rt.Ref, body=body)).id)
 
     async def mark(self, remote: str, ours: str) -> None:
         await self._ready()
         link = {"AddRefersTo": self._link(ours)}
-        await self._web.json("PUT", f"{PATH}/ticket/{_number(remote)}", list[str], body=link)
+        await self._web.json("PUT", f"{PATH}/ticket/{rt.number(remote)}", list[str], body=link)
 
     async def say(self, remote: str, message: Message, after: int) -> int:
         await self._ready()
-        path = f"{PATH}/ticket/{_number(remote)}"
+        path = f"{PATH}/ticket/{rt.number(remote)}"
         said = await self._said(remote, message.marker, after)
         if said is not None:
             return said
@@ -353,10 +349,10 @@ class RequestTracker:
 
     async def set_state(self, remote: str, status: str) -> None:
         await self._ready()
-        path = f"{PATH}/ticket/{_number(remote)}"
+        path = f"{PATH}/ticket/{rt.number(remote)}"
         said = await self._web.json("PUT", path, list[str], body={"Status": status})
         # RT answers 200 with a sentence for people, whatever became of it.
-        if (await self._get(f"/ticket/{_number(remote)}", rt.Ticket)).Status != status:
+        if (await self._get(f"/ticket/{rt.number(remote)}", rt.Ticket)).Status != status:
             why = ascii("; ".join(said))[1:-1][:150]
             raise RelevoError(Code.INVALID_TRANSITION, f"RT ticket {remote} to {status}: {why}")
 
@@ -367,33 +363,3 @@ class RequestTracker:
 def _subject(message: Message) -> str:
     """What requesters see in RT's mail; ``Data`` takes 255 characters."""
     return f"{message.title[:120]} [{message.marker}]"
-
-
-def _number(text: object) -> str:
-    """An id as RT writes it. Raises RelevoError: ``malformed``."""
-    found = str(text)
-    if not _NUMBER.fullmatch(found):
-        raise RelevoError(Code.MALFORMED, f"no id of RT: {ascii(found)[:40]}")
-    return found
-
-
-def _moment(text: str) -> datetime:
-    """RT's times are W3CDTF in UTC. Raises RelevoError: ``malformed``."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise RelevoError(Code.MALFORMED, f"no time of RT: {ascii(text)[:40]}") from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _decoded(part: rt.Part) -> str:
-    """RT sends text as UTF-8 in base64 with line ends."""
-    try:
-        return base64.b64decode(part.Content or "")[:MAX_TEXT_PART].decode("utf-8", "replace")
-    except (binascii.Error, ValueError) as error:
-        raise RelevoError(Code.MALFORMED, "an attachment that is not base64") from error
-
-
-def _with_files(text: str, files: Sequence[str]) -> str:
-    """Files stay over there; that there are some is said."""
-    return "\n".join([text.strip(), *(f"[{name}]" for name in files)]).strip()

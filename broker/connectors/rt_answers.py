@@ -5,11 +5,20 @@ Ids and addresses are data: no URL that RT sends is followed. Lists are short be
 
 from __future__ import annotations
 
+import base64
+import binascii
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from protocol.errors import Code, RelevoError
+
+NUMBER = re.compile(r"[1-9][0-9]{0,15}")
+MAX_TEXT_PART = 1 << 20
 Id = Annotated[int, Meta(ge=1, le=1 << 53)]
 
 
@@ -83,3 +92,33 @@ class Queue(msgspec.Struct, frozen=True):
 
 class System(msgspec.Struct, frozen=True):
     Version: str = ""
+
+
+def number(text: object) -> str:
+    """An id as RT writes it. Raises RelevoError: ``malformed``."""
+    found = str(text)
+    if not NUMBER.fullmatch(found):
+        raise RelevoError(Code.MALFORMED, f"no id of RT: {ascii(found)[:40]}")
+    return found
+
+
+def moment(text: str) -> datetime:
+    """RT's times are W3CDTF in UTC. Raises RelevoError: ``malformed``."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise RelevoError(Code.MALFORMED, f"no time of RT: {ascii(text)[:40]}") from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def decoded(part: Part) -> str:
+    """RT sends text as UTF-8 in base64 with line ends."""
+    try:
+        return base64.b64decode(part.Content or "")[:MAX_TEXT_PART].decode("utf-8", "replace")
+    except (binascii.Error, ValueError) as error:
+        raise RelevoError(Code.MALFORMED, "an attachment that is not base64") from error
+
+
+def with_files(text: str, files: Sequence[str]) -> str:
+    """Files stay over there; that there are some is said."""
+    return "\n".join([text.strip(), *(f"[{name}]" for name in files)]).strip()
