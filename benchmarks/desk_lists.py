@@ -23,7 +23,7 @@ from tests.unit.broker.world import World, paired, restarted
 COUNTS = (10_000, 1_000_000)
 GROWTH = (1_000, 10_000, 100_000, 1_000_000)
 N = 40
-QUIET_S = 180
+QUIET_S = 60
 LISTS = {
     "all": "limit=50",
     "open": "limit=50&state=open",
