@@ -64,6 +64,8 @@ class Action(enum.StrEnum):
     AUDIT_READ = "audit.read"
     ACCESS_REFUSED = "access.refused"
     JOURNAL_REFUSED = "journal.refused"
+    SELF_SERVICE_RECORDED = "self-service.recorded"
+    """By the broker: what a machine tells of a run."""
     # Written by agents in their journal, relayed into the log inside their signed envelope.
     SESSION_SHOWN = "agent.session-shown"
     CONSENT_GIVEN = "consent.given"
@@ -96,8 +98,6 @@ class Action(enum.StrEnum):
     SELF_SERVICE_ENDED = "self-service.ended"
     SELF_SERVICE_SHARED = "self-service.shared"
     """What the user let go with a ticket, artifact by artifact."""
-    SELF_SERVICE_RECORDED = "self-service.recorded"
-    """By the broker: what a machine tells of a run."""
 
 
 AGENT_ACTIONS = frozenset(

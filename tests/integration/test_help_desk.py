@@ -9,7 +9,6 @@ import pytest
 
 from tests.support.world import Machine, Person, World, wait_until, world_in
 
-
 DESK = """
 [[customers]]
 customer = "acme"

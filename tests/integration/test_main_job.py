@@ -14,7 +14,6 @@ import pytest
 from tests.support.world import BIN, Machine, Person, World, wait_until, world_in
 
 
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with world_in(tmp_path_factory.mktemp("world")) as world:
