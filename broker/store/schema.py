@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -51,6 +52,7 @@ def _config() -> Config:
     return config
 
 
+@cache
 def head() -> str:
     """The newest schema version that this program knows."""
     found = ScriptDirectory.from_config(_config()).get_current_head()
@@ -69,9 +71,10 @@ def upgrade(url: str) -> tuple[str | None, str]:
     try:
         with engine.begin() as conn:
             before = _version(conn)
-            config = _config()
-            config.attributes["connection"] = conn
-            command.upgrade(config, "head")
+            if before != head():
+                config = _config()
+                config.attributes["connection"] = conn
+                command.upgrade(config, "head")
         return before, head()
     finally:
         engine.dispose()
