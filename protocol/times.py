@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from protocol.errors import Code, RelevoError
 
@@ -11,9 +11,22 @@ _DURATION = re.compile(r"(\d{1,9})\s*([smhdw]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
+def in_zone(moment: datetime, zone: tzinfo | None = UTC) -> datetime:
+    """The moment in ``zone`` (None: this machine's). Never fails.
+
+    The first and the last day of the calendar lie outside it in some zones: what somebody else wrote may be
+    such a time. It becomes the first or the last moment that there is.
+    """
+    try:
+        return moment.astimezone(zone)
+    except (OverflowError, ValueError, OSError):
+        edge = datetime.min if moment.year == 1 else datetime.max
+        return edge.replace(tzinfo=zone or UTC)
+
+
 def rfc3339(moment: datetime) -> str:
     """``2026-11-21T23:25:59.123456Z``: UTC, fraction only where there is one."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return in_zone(moment).isoformat().replace("+00:00", "Z")
 
 
 def parse_rfc3339(text: str) -> datetime:

@@ -134,7 +134,8 @@ def _begin(call: Call) -> int | None:
     stated = call.request.headers.get(_LAST)
     if stated is None:
         return call.query_int("after", 0, 0, _MAX_INDEX) if call.query("after") is not None else None
-    if not stated.isascii() or not stated.isdecimal() or int(stated[:20]) > _MAX_INDEX:
+    known = stated.isascii() and stated.isdecimal() and len(stated) <= len(str(_MAX_INDEX))
+    if not known or int(stated) > _MAX_INDEX:
         raise RelevoError(Code.USAGE, f"{_LAST} must be an index of the log")
     return int(stated)
 

@@ -27,16 +27,21 @@ from sqlalchemy import (
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_FIRST, _LAST = ((end.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND for end in (datetime.min, datetime.max))
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware datetime, stored as microseconds since 1970 UTC: sorts and compares on every database."""
+    """An aware datetime, stored as microseconds since 1970 UTC: sorts and compares on every database.
+
+    Machines state times: one that is in no calendar in UTC is stored as the calendar's first or last, so that
+    no row can be written that cannot be read.
+    """
 
     impl = BigInteger
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
+        return None if value is None else min(max(_FIRST, (value - _EPOCH) // _MICROSECOND), _LAST)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         return None if value is None else _EPOCH + value * _MICROSECOND

@@ -7,6 +7,8 @@ import sys
 import textwrap
 from datetime import datetime
 
+from protocol.times import in_zone
+
 _WIDEST = 100
 """Longer lines are hard to read, however wide the terminal is."""
 _NARROWEST = 20
@@ -16,14 +18,14 @@ def local_time(moment: datetime | None, now: datetime | None = None) -> str:
     """``17:30`` today, ``2026-11-23 09:00`` on another day, in this machine's zone; ``-`` for None."""
     if moment is None:
         return "-"
-    here = moment.astimezone()
+    here = in_zone(moment, None)
     same_day = here.date() == (now or datetime.now().astimezone()).astimezone().date()
     return f"{here:%H:%M}" if same_day else f"{here:%Y-%m-%d %H:%M}"
 
 
 def local_stamp(moment: datetime | None) -> str:
     """``2026-11-23 09:00:05`` in this machine's zone, for the columns of a table; ``-`` for None."""
-    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}" if moment is not None else "-"
+    return f"{in_zone(moment, None):%Y-%m-%d %H:%M:%S}" if moment is not None else "-"
 
 
 def folded(text: str, indent: str = "", width: int | None = None) -> str:

@@ -10,6 +10,7 @@ from protocol.api import AuditEntryView
 from protocol.audit import ActorKind, AuditRecord
 from protocol.merkle import HASH_SIZE, leaf_hash
 from protocol.organisation import Organisation
+from protocol.times import in_zone
 from protocol.wire import Count, Wire
 from protocol.wording import Words
 from technician.audit.findings import Fault, Finding
@@ -80,7 +81,7 @@ def sentences(
     return [
         (
             str(row.index),
-            f"{row.record.at.astimezone(zone):%Y-%m-%d %H:%M:%S}" if row.record else "-",
+            f"{in_zone(row.record.at, zone):%Y-%m-%d %H:%M:%S}" if row.record else "-",
             words(f"audit.standing.{row.standing}"),
             _sentence(row, names, words),
         )

@@ -11,7 +11,7 @@ import click
 from protocol import assist
 from protocol.drivers.terminal import Command, emit_json, note, option, printable, say, words
 from protocol.errors import Code, RelevoError
-from protocol.times import parse_duration, parse_rfc3339
+from protocol.times import in_zone, parse_duration, parse_rfc3339
 from technician.assist import exchange, find_session
 from technician.cli.common import Progress, progress, technician_options
 
@@ -124,7 +124,7 @@ def _show_line(found: assist.LogLine, as_json: bool) -> None:
     if as_json:
         emit_json(found)
         return
-    at = found.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ") if found.at else "-" * 20
+    at = in_zone(found.at).strftime("%Y-%m-%d %H:%M:%SZ") if found.at else "-" * 20
     say(f"{at}  {printable(found.source)}  {printable(found.text)}")
 
 

@@ -10,6 +10,7 @@ from protocol.drivers.shown import local_time
 from protocol.drivers.terminal import printable, say, words
 from protocol.sla import ClockName, ClockState
 from protocol.sla_views import SlaExplained, SlaTrace, SlaView
+from protocol.times import in_zone
 from protocol.wording import Words
 
 COLUMNS = ("due", "clock")
@@ -88,7 +89,7 @@ def _name(clock: SlaView, w: Words) -> str:
 
 
 def _at(moment: datetime, zone: tzinfo | None) -> str:
-    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"
+    return f"{in_zone(moment, zone):%Y-%m-%d %H:%M}"
 
 
 def _zone(name: str) -> tzinfo | None:
