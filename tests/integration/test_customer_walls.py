@@ -557,6 +557,16 @@ async def test_a_lower_tier_of_the_same_customer_reads_nothing_above_it(tmp_path
         assert sealed.code == "tier-too-low"
 
 
+async def test_the_stream_of_a_ticket_withholds_what_is_above_the_listener(tmp_path: Path) -> None:
+    async with planted(tmp_path) as site:
+        for who in ("toni", "ivan", "lena"):
+            path = f"/v1/tickets/{site.ticket}/stream"
+            async with reading(site.desk.world, path, site.tokens[who]) as reader:
+                await reader.until("marks")
+                assert WORD.encode() in reader.raw
+                assert (HIGH.encode() in reader.raw) is (who == "lena"), who
+
+
 async def test_an_invited_expert_sees_that_ticket_at_the_least_clearance_and_changes_nothing(
     tmp_path: Path,
 ) -> None:
