@@ -15,6 +15,8 @@ _CONTROLS = re.compile(r"[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f]")
 _PACKED = (b"%PDF", b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"BZh", b"7z\xbc\xaf", b"Rar!", b"\xfd7zXZ")
 _ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\u00([2-7][0-9a-fA-F])")
 _STAY = '"\\'
+_TERMINAL = re.compile(r"\x1b\[[0-?]{0,64}[ -/]{0,8}[@-~]|[^\x08]\x08(?!\x08)")
+"""Colours and the like (ECMA-48 CSI), and characters that are struck over: ``grep --color``, ``script``, ``man``."""
 
 
 class FileKind(enum.StrEnum):
@@ -41,14 +43,15 @@ def picture_type(data: bytes) -> str:
 def as_text(data: bytes) -> str | None:
     """``data`` as the text that it is, whatever its encoding; None when it is no text.
 
-    JSON's escapes of plain letters are written out: they only hide words from the rules.
+    JSON's escapes of plain letters are written out, and a terminal's colours are taken away: they only hide
+    words from the rules.
     """
     if data.startswith(_PACKED):
         return None
     text = _decoded(data)
     if text is None or _CONTROLS.search(text):
         return None
-    return _without_escapes(text)
+    return _without_escapes(_TERMINAL.sub("", text))
 
 
 def _decoded(data: bytes) -> str | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
+from urllib.parse import quote
 
 from protocol.redaction.known import Known, Person
 from protocol.redaction.wordlists import GENERIC_ACCOUNTS
 
-_MANY = 64
+_MANY = 128
+_TILDE = "\u0303"
 
 
 class Names:
@@ -72,9 +74,21 @@ def _full_names(full: str) -> list[str]:
     found += (
         [f"{parts[-1]}, {parts[0]}", *(part for part in parts if len(part) >= 5)] if len(parts) > 1 else []
     )
+    found += [_without_accents(name, but) for name in found for but in ("", _TILDE)]
     forms = [unicodedata.normalize(form, name) for name in found for form in ("NFC", "NFD")]
-    escaped = [name.encode("ascii", "backslashreplace").decode().replace("\\x", "\\u00") for name in forms]
-    return list(dict.fromkeys(forms + escaped))
+    written = [_in_json(name) for form in forms for name in (form, form.upper())]
+    written += [quote(name) for name in forms[::2] if not name.isascii()]
+    return list(dict.fromkeys(forms + written))  # most are the same
+
+
+def _without_accents(name: str, but: str) -> str:
+    """As programs write it in an account's name, and people in capitals (who keep the tilde: NUÑEZ)."""
+    apart = unicodedata.normalize("NFD", name)
+    return unicodedata.normalize("NFC", "".join(c for c in apart if c in but or not unicodedata.combining(c)))
+
+
+def _in_json(name: str) -> str:
+    return name.encode("ascii", "backslashreplace").decode().replace("\\x", "\\u00")
 
 
 def host_names(known: Known) -> Names:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from protocol.redaction import blocks, identifiers, paths, pem
+from protocol.redaction import blocks, escapes, identifiers, paths, pem
 from protocol.redaction.classes import TABLE, FactClass, Treatment
 from protocol.redaction.decoding import decode, narrow
 from protocol.redaction.hiding import Hiding, names_something
@@ -73,7 +73,7 @@ class Redactor:
         """
         for _ in range(_PASSES if len(text) <= WHOLE else 1):
             before = text
-            text = self._run(self._hiding.known_names(narrow(text), hosts=True), self._engine)
+            text = self._run(self._names(narrow(text), hosts=True), self._engine)
             if text == before:
                 break
         return text
@@ -122,7 +122,7 @@ class Redactor:
             return MASK
         if treatment is Treatment.CLEAR:
             clean = self._run(narrow(value), self._technical)
-            return self._hiding.known_names(clean, hosts=False) if kind is FactClass.TECHNICAL else clean
+            return self._names(clean, hosts=False) if kind is FactClass.TECHNICAL else clean
         return self._person_value(value) if kind is FactClass.PERSON else self._network_value(value)
 
     def _person_value(self, value: str) -> str:
@@ -144,7 +144,14 @@ class Redactor:
     def _key(self, key: Any) -> Any:
         return self.text(key) if isinstance(key, str) else key
 
+    def _names(self, text: str, *, hosts: bool) -> str:
+        def hide(text: str) -> str:
+            return self._hiding.known_names(text, hosts=hosts)
+
+        return escapes.also_apart(hide(escapes.without_marks(text)), hide)
+
     def _run(self, text: str, engine: Engine) -> str:
+        text = escapes.without_marks(text)
         try:
             text.encode()
         except UnicodeEncodeError:  # half of a surrogate pair, from a broken JSON string
@@ -155,7 +162,8 @@ class Redactor:
             self._counts["secret:private-key"] += keys
         if below:
             self._counts["secret:secret"] += below
-        return engine.apply(text, self._replace)
+        text = engine.apply(text, self._replace)
+        return escapes.also_apart(text, lambda parted: engine.apply(parted, self._replace))
 
     def _replace(self, rule: Rule, match: re.Match[str]) -> str:
         if rule.kind == "home":

@@ -16,7 +16,7 @@ from protocol.redaction.secrets import SECRET_RULES
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{24,}={0,2}")
 _MAX_DECODED = 32 << 20
-_ESCAPES = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([\"\\/]))")
+_ESCAPES = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([\"\\/])|[bfnrt])")
 _SHAPELESS = frozenset({"key"})
 """Kinds that only look random: signatures and checksums do too, so a bundle may hold them."""
 
@@ -72,7 +72,7 @@ def _decoded(run: bytes) -> str | None:
 
 def _unescape(text: str) -> str:
     return (
-        _ESCAPES.sub(lambda match: chr(int(match[1], 16)) if match[1] else match[2], text)
+        _ESCAPES.sub(lambda match: chr(int(match[1], 16)) if match[1] else match[2] or "\n", text)
         .encode("utf-8", "backslashreplace")
         .decode()
     )

@@ -25,7 +25,7 @@ PIECES = st.sampled_from(
         "ghp_abcdefghijklmn", "AKIAABCDEFGHIJKLMNOP", "mcanary", "María Canary Núñez", "pc-canary", "10.1.2.3",
         "2001:db8::1", "aa:bb:cc:dd:ee:ff", "a.b@example.com", "example.com", "/home/", "/home/mcanary/x.pdf",
         "C:\\Users\\", "+34 612 345 678", "user", "user=", "ssid=", "serial: ", "user-3f9a1c", "net-3f9a1c.17", "host-3f9a1c",
-        "mysql", "curl -u ", "Bearer ", "mail", "é", "ſ", "K", "\u202e", "\ud800", "1", "a", "0", ".", "-", "_", "~", "+",
+        "mysql", "curl -u ", "Bearer ", "mail", "é", "ſ", "K", "\u202e", "\ud800", "\\n", "%20", "\\u000a", "\x1b[1m", "\ufdd0", "1", "a", "0", ".", "-", "_", "~", "+",
     ]
 )  # fmt: skip
 TEXTS = st.one_of(st.lists(PIECES, max_size=14).map("".join), st.text(max_size=80))
