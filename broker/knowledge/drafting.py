@@ -34,6 +34,8 @@ from protocol.wording import Language, Words, diagnosis
 from protocol.wording import knowledge as wording
 
 MAX_FINDINGS = 20
+MAX_ENTRIES = 2_000
+"""Of a machine's journal about fixes: a run has about ten."""
 MAX_TITLE = 200
 _TOLD = {
     RunState.SUCCEEDED: "kb.draft.fix-succeeded",
@@ -74,15 +76,16 @@ async def findings_of(broker: Broker, ticket: str) -> tuple[Finding, ...]:
 
 
 def fixes_of(conn: Connection, ticket: str) -> tuple[Ran, ...]:
-    """Every fix run with the last state that its machine's journal brought, in order."""
+    """Every fix run with the last state that its machine's journal brought, in order, of the newest entries."""
     wanted = (
         select(audit.c.record)
         .where(audit.c.ticket == ticket, audit.c.action.like("fix.%"), audit.c.record.is_not(None))
-        .order_by(audit.c.idx)
+        .order_by(audit.c.idx.desc())
+        .limit(MAX_ENTRIES)
     )
     last: dict[str, Ran] = {}
     states = {state.value: state for state in RunState}
-    for row in conn.execute(wanted):
+    for row in reversed(conn.execute(wanted).all()):
         told = {fact.key: fact.value for fact in from_json(row.record, AuditRecord).facts}
         state = states.get(told.get("state", ""))
         if state is not None and "run" in told and "fix" in told:
@@ -91,10 +94,23 @@ def fixes_of(conn: Connection, ticket: str) -> tuple[Ran, ...]:
     return tuple(last.values())
 
 
+class Material(NamedTuple):
+    """What the store knows for a draft: the ticket, names that may stand in its words, fixes that ran."""
+
+    ticket: TicketView
+    people: list[str]
+    hosts: list[str]
+    ran: tuple[Ran, ...]
+
+
+def material(conn: Connection, org: Organisation, ticket: TicketView) -> Material:
+    people = [ticket.requester, *(person.name for person in org.roster.technicians)]
+    host = conn.execute(select(agents.c.hostname).where(agents.c.agent == ticket.agent)).scalar_one_or_none()
+    return Material(ticket, people, [host] if host else [], fixes_of(conn, ticket.ticket))
+
+
 def draft(
-    conn: Connection,
-    org: Organisation,
-    ticket: TicketView,
+    known: Material,
     found: tuple[Finding, ...],
     *,
     language: str,
@@ -104,19 +120,20 @@ def draft(
 ) -> ArticleText:
     """The draft, in one language and for the ticket's customer, until somebody says that it is for all.
 
+    Redacting long words takes a moment: not for the store's one writer.
+
     Args:
         tier: of whoever writes it; nobody drafts for readers above themselves.
     """
-    clean = redactor(*_names(conn, org, ticket))
+    ticket, clean = known.ticket, redactor(known.people, known.hosts)
     chosen: Language = "es" if language == "es" else "en"
     words = Words(chosen, wording.TABLE, diagnosis.TABLE)
-    ran = fixes_of(conn, ticket.ticket)
     body = Body(
         title=_line(clean, ticket.title),
         symptoms=_plain(clean.text(ticket.description or ticket.title))[:MAX_SYMPTOMS],
-        body=_plain(_sections(clean, words, found, ran, resolution, cause))[:MAX_BODY],
+        body=_plain(_sections(clean, words, found, known.ran, resolution, cause))[:MAX_BODY],
     )
-    helped = dict.fromkeys(run.fix for run in ran if run.state is RunState.SUCCEEDED)
+    helped = dict.fromkeys(run.fix for run in known.ran if run.state is RunState.SUCCEEDED)
     return ArticleText(
         kind=Kind.TROUBLESHOOTING,
         visibility=Visibility.L1 if tier == 1 else Visibility.L2,
@@ -125,13 +142,6 @@ def draft(
         links=Links(tickets=(ticket.ticket,), fixes=tuple(helped)),
         **{chosen: body},
     )
-
-
-def _names(conn: Connection, org: Organisation, ticket: TicketView) -> tuple[list[str], list[str]]:
-    """People and machines whose names may stand in what was written."""
-    people = [ticket.requester, *(person.name for person in org.roster.technicians)]
-    host = conn.execute(select(agents.c.hostname).where(agents.c.agent == ticket.agent)).scalar_one_or_none()
-    return people, [host] if host else []
 
 
 def _line(clean: Redactor, text: str) -> str:

@@ -16,8 +16,8 @@ from broker.store.knowledge_tables import articles
 from broker.store.tables import meta
 from protocol.errors import RelevoError
 
-BATCH = 200
-"""Articles of one transaction; each takes about two milliseconds."""
+BATCH = 20
+"""Articles of one transaction; each takes about two milliseconds, the longest some 0.6 s."""
 _KEY = "article-index"
 _SHAPE = 1
 """Counts changes of ours in how words are indexed."""

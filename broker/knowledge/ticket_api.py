@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 from sqlalchemy import Connection
 
@@ -15,8 +17,7 @@ from broker.store.engine import Tx
 from broker.tickets import rows as ticket_rows
 from protocol.api import TicketResolve, TicketView
 from protocol.escalation import HandBack
-from protocol.findings import Finding
-from protocol.knowledge import NEW_ARTICLE, ArticleDraftFrom, ArticleView, Suggestions, reader_at
+from protocol.knowledge import NEW_ARTICLE, ArticleDraftFrom, ArticleText, ArticleView, Suggestions, reader_at
 from protocol.organisation import tier_for
 
 
@@ -54,41 +55,52 @@ async def draft_article(broker: Broker, call: Call) -> ArticleView:
         RelevoError: ``not-found``; ``role-missing``.
     """
     body, who, wanted = call.take(ArticleDraftFrom), call.who, call.param("ticket")
-    await broker.store.read(lambda conn: may_act(who.person, ticket_rows.load(conn, wanted), Act.SEARCH))
-    found = await drafting.findings_of(broker, wanted)
+    text = await _draft(broker, who, wanted, Act.SEARCH, language=body.language)
     standing = standing_of(call)
 
     def unit(tx: Tx) -> ArticleView:
         ticket = ticket_rows.load(tx.conn, wanted)
         may_act(who.person, ticket, Act.SEARCH)
-        article = _drafted(broker, tx, who, ticket, found, language=body.language)
+        article = _kept(broker, tx, who, ticket, text)
         return shown(tx.conn, articles.see(tx.conn, article, standing.reader, standing.person), standing)
 
     return await broker.store.write(unit)
 
 
-def _drafted(
+async def _draft(
     broker: Broker,
-    tx: Tx,
     who: Caller,
-    ticket: TicketView,
-    found: tuple[Finding, ...],
+    wanted: str,
+    act: Act,
     *,
     language: str | None = None,
     resolution: str | None = None,
     cause: str | None = None,
-) -> str:
+) -> ArticleText:
+    """A draft's text, made before the transaction that keeps it. Raises RelevoError: as ``may_act``."""
+    org = broker.organisation.require()
+
+    def query(conn: Connection) -> drafting.Material:
+        ticket = ticket_rows.load(conn, wanted)
+        may_act(who.person, ticket, act)
+        return drafting.material(conn, org, ticket)
+
+    known = await broker.store.read(query)
+    found = await drafting.findings_of(broker, wanted)
+    ticket = known.ticket
     stated = ticket.cause.value if ticket.cause else None
-    text = drafting.draft(
-        tx.conn,
-        broker.organisation.require(),
-        ticket,
+    return await asyncio.to_thread(
+        drafting.draft,
+        known,
         found,
         language=language or ticket.language,
         tier=tier_for(who.person, ticket.customer),
         resolution=resolution or ticket.resolution or "",
         cause=cause or stated,
     )
+
+
+def _kept(broker: Broker, tx: Tx, who: Caller, ticket: TicketView, text: ArticleText) -> str:
     standing = articles.Standing(who.person.id, who.actor, reader_at(who.person, ticket.customer))
     return writing.create(tx, text, None, standing, broker.clock())
 
@@ -96,17 +108,22 @@ def _drafted(
 # --- resolving ---------------------------------------------------------------------------------
 
 
-async def prepared(broker: Broker, call: Call, body: TicketResolve) -> tuple[Finding, ...]:
-    """What a draft at resolve needs to have read before the transaction."""
+async def prepared(broker: Broker, call: Call, body: TicketResolve) -> ArticleText | None:
+    """The draft that a resolution asks for, made before the transaction."""
     if body.article != NEW_ARTICLE:
-        return ()
-    who, wanted = call.who, call.param("ticket")
-    await broker.store.read(lambda conn: may_act(who.person, ticket_rows.load(conn, wanted), Act.RESOLVE))
-    return await drafting.findings_of(broker, wanted)
+        return None
+    return await _draft(
+        broker,
+        call.who,
+        call.param("ticket"),
+        Act.RESOLVE,
+        resolution=body.resolution,
+        cause=body.cause.value,
+    )
 
 
 def resolved_by(
-    broker: Broker, tx: Tx, who: Caller, ticket: TicketView, body: TicketResolve, found: tuple[Finding, ...]
+    broker: Broker, tx: Tx, who: Caller, ticket: TicketView, body: TicketResolve, draft: ArticleText | None
 ) -> tuple[str | None, HandBack | None]:
     """The article that a resolution names, counted as having solved it; and what goes back to the other
     tiers. Both name the draft where one was asked for.
@@ -116,8 +133,8 @@ def resolved_by(
     """
     reader = reader_at(who.person, ticket.customer)
     named = body.article or None
-    if named == NEW_ARTICLE:
-        named = _drafted(broker, tx, who, ticket, found, resolution=body.resolution, cause=body.cause.value)
+    if draft is not None:
+        named = _kept(broker, tx, who, ticket, draft)
     elif named is not None:
         articles.see(tx.conn, named, reader, who.person.id)
     back = body.hand_back

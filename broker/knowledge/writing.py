@@ -12,6 +12,7 @@ from broker.knowledge import links, rows
 from broker.knowledge.articles import Seen, Standing, see
 from broker.knowledge.searcher import SEARCHER
 from broker.knowledge.secrets import require_no_secret
+from broker.knowledge.terms import indexed
 from broker.store.engine import Tx
 from broker.store.knowledge_tables import article_feedback, article_versions, articles
 from broker.tickets.rows import next_number
@@ -85,6 +86,32 @@ def edit(
     _record(tx, seen.head.number, Action.ARTICLE_CHANGED, standing, now, text, version=after, move="edit")
 
 
+def ready_to_publish(
+    conn: Connection, article: str, version: int | None, standing: Standing
+) -> tuple[int, ArticleText]:
+    """The version and the text that this person would publish now.
+
+    Raises:
+        RelevoError: as ``step``, but for a secret.
+    """
+    seen = _for_move(conn, article, ArticleMove.PUBLISH, standing, version, "")
+    return seen.head.version, seen.text
+
+
+def examine(text: ArticleText) -> None:
+    """What publishing needs besides the store: a long text takes most of a second, which the store's one
+    writer has not. Looks for secrets, and leaves the words' stems in their cache.
+
+    Raises:
+        RelevoError: ``redaction-failed`` for a text with a secret in it that people below tier 2 would read.
+    """
+    if rank(text.visibility) <= 1:
+        require_no_secret(text)
+    for language, body in text.bodies().items():
+        for value in (body.title, body.symptoms, body.body):
+            indexed(value, language)
+
+
 def step(
     tx: Tx,
     article: str,
@@ -96,16 +123,18 @@ def step(
 ) -> None:
     """Submit, give back, publish or retire.
 
+    Args:
+        version: needed to publish: what ``examine`` has looked at.
+
     Raises:
-        RelevoError: ``stale-version``, ``invalid-transition``, as ``check_move``; ``redaction-failed`` for a
-            text with a secret in it that people below tier 2 would read.
+        RelevoError: ``stale-version``, ``invalid-transition``, as ``check_move``.
     """
     seen = _for_move(tx.conn, article, move, standing, version, reason)
     head, text = seen.head, seen.text
     values: dict[str, Any] = {"reason": reason if RULES[move].reason_needed else ""}
     if move is ArticleMove.PUBLISH:
-        if rank(text.visibility) <= 1:
-            require_no_secret(text)
+        if version is None:
+            raise RelevoError(Code.STALE_VERSION, f"{seen.id}: publishing names what was looked at")
         values |= {
             "live_version": head.text_version,
             "live_rank": head.rank,

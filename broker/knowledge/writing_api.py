@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from broker.calls import Call
@@ -55,11 +56,13 @@ async def edit_article(broker: Broker, call: Call) -> ArticleView:
     return await _changed(broker, standing, unit)
 
 
-async def _step(broker: Broker, call: Call, move: ArticleMove) -> ArticleView:
+async def _step(broker: Broker, call: Call, move: ArticleMove, version: int | None = None) -> ArticleView:
+    """``version``: what was looked at; None: what the body says."""
     body, standing, wanted = call.take(ArticleStep), standing_of(call), wanted_article(call)
+    known = body.version if version is None else version
 
     def unit(tx: Tx) -> str:
-        writing.step(tx, wanted, move, body.version, body.reason, standing, broker.clock())
+        writing.step(tx, wanted, move, known, body.reason, standing, broker.clock())
         return wanted
 
     return await _changed(broker, standing, unit)
@@ -76,8 +79,18 @@ async def give_back_article(broker: Broker, call: Call) -> ArticleView:
 
 
 async def publish_article(broker: Broker, call: Call) -> ArticleView:
-    """``POST /v1/articles/{article}/publish``: readers have this text from now on."""
-    return await _step(broker, call, ArticleMove.PUBLISH)
+    """``POST /v1/articles/{article}/publish``: readers have this text from now on.
+
+    Raises:
+        RelevoError: as ``writing.examine`` and ``writing.step``; ``stale-version`` also where somebody
+            changed it meanwhile.
+    """
+    body, standing, wanted = call.take(ArticleStep), standing_of(call), wanted_article(call)
+    version, text = await broker.store.read(
+        lambda conn: writing.ready_to_publish(conn, wanted, body.version, standing)
+    )
+    await asyncio.to_thread(writing.examine, text)
+    return await _step(broker, call, ArticleMove.PUBLISH, version)
 
 
 async def retire_article(broker: Broker, call: Call) -> ArticleView:

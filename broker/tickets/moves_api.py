@@ -240,10 +240,10 @@ async def resolve_ticket(broker: Broker, call: Call) -> TicketView:
         RelevoError: ``not-found`` for an article that the caller may not see; as ``steps.resolve``.
     """
     body, who = call.take(TicketResolve), call.who
-    found = await knowledge.prepared(broker, call, body)
+    draft = await knowledge.prepared(broker, call, body)
 
     def apply(tx: Tx, ticket: TicketView, now: datetime) -> TicketView:
-        article, hand_back = knowledge.resolved_by(broker, tx, who, ticket, body, found)
+        article, hand_back = knowledge.resolved_by(broker, tx, who, ticket, body, draft)
         return steps.resolve(
             broker,
             tx,

@@ -9,6 +9,13 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from broker.knowledge import writing
+from broker.knowledge.articles import Standing
+from broker.knowledge.terms import indexed, stems
+from broker.store.engine import Tx
+from protocol.audit import Actor, ActorKind
+from protocol.errors import Code, RelevoError
+from protocol.knowledge import ArticleMove, ArticleText, Body, Visibility, reader_of
 from tests.unit.broker.knowledge_world import PRINTER_EN, PRINTER_ES, Desk, knowledge_desk
 
 NEW = {"text": {"visibility": "L1", "en": PRINTER_EN}}
@@ -183,3 +190,36 @@ async def test_every_change_is_in_the_log_without_its_words(desk: Desk) -> None:
     assert [r["action"] for r in mine] == ["article.created", "article.changed", "article.changed"]
     assert [r["actor"]["id"] for r in mine] == ["dos", "dos", "tres"]
     assert "Ornitorrinco" not in str(records)
+
+
+async def test_what_was_changed_while_it_was_looked_at_is_not_published(desk: Desk) -> None:
+    article = await desk.write("toni")
+    await desk.ok("toni", "POST", f"/v1/articles/{article}/submit", {})
+    store, now = desk.world.broker.store, desk.world.clock.now
+    tres = next(person for person in desk.world.org.people if person.id == "tres")
+    standing = Standing("tres", Actor(kind=ActorKind.TECHNICIAN, id="tres"), reader_of(tres))
+    version, text = await store.read(lambda conn: writing.ready_to_publish(conn, article, None, standing))
+    writing.examine(text)
+    edit = {
+        "text": {"visibility": "L1", "en": PRINTER_EN | {"body": "password: hunter2-xyzzy"}},
+        "version": 2,
+    }
+    await desk.ok("toni", "POST", f"/v1/articles/{article}/text", edit)
+    await desk.ok("toni", "POST", f"/v1/articles/{article}/submit", {})
+    for looked_at in (version, None):
+
+        def publish(tx: Tx, known: int | None = looked_at) -> None:
+            writing.step(tx, article, ArticleMove.PUBLISH, known, "", standing, now)
+
+        with pytest.raises(RelevoError) as caught:
+            await store.write(publish)
+        assert caught.value.code is Code.STALE_VERSION
+    assert await desk.code("tres", "POST", f"/v1/articles/{article}/publish", {}) == "redaction-failed"
+
+
+async def test_the_writer_waited_while_a_long_text_was_stemmed() -> None:
+    body = Body(title="largo", body=" ".join(f"palabra{number:x}" for number in range(5_000)))
+    writing.examine(ArticleText(visibility=Visibility.L2, es=body))
+    known = stems.cache_info().misses
+    indexed(body.body, "es")
+    assert stems.cache_info().misses == known
