@@ -6,6 +6,7 @@ transaction nothing was put in and the cursor stands where it was; after it both
 
 from __future__ import annotations
 
+import structlog
 from sqlalchemy import Connection, delete, insert, select
 
 from broker.context import Broker
@@ -14,6 +15,7 @@ from broker.outgoing.kinds import WEBHOOK_KINDS
 from broker.outgoing.queue import MAIL, Wanted
 from broker.outgoing.rules import Happened, Template, wanted
 from broker.outgoing.settings import Outgoing
+from broker.store.databases import is_storage_fault
 from broker.store.desk_tables import notices
 from broker.store.engine import Tx
 from broker.store.tables import meta
@@ -26,6 +28,7 @@ AT_ONCE = 200
 """Events in one transaction."""
 CURSOR = "outgoing.read"
 """Fact in ``meta``: the last event that was looked at."""
+_log = structlog.get_logger("broker.outgoing")
 
 
 async def begin(broker: Broker) -> None:
@@ -67,9 +70,20 @@ def _some(broker: Broker, tx: Tx, settings: Outgoing) -> int:
     events = reading.after(tx.conn, place, AT_ONCE)
     if not events:
         return 0
-    found = [one for event in events for one in deliveries_of(tx.conn, org, settings, event)]
+    found = [one for event in events for one in _deliveries_of(tx.conn, org, settings, event)]
     _move_cursor(tx.conn, events[-1].log_index)
     return queue.add(tx.conn, org.roster.org, found, broker.clock())
+
+
+def _deliveries_of(conn: Connection, org: Organisation, settings: Outgoing, event: Happened) -> list[Wanted]:
+    """None of an event that finds a fault of ours: all that come after it would wait behind it."""
+    try:
+        return deliveries_of(conn, org, settings, event)
+    except Exception as error:
+        if is_storage_fault(error):
+            raise
+        _log.exception("bug", ticket=event.ticket, event=event.log_index)
+        return []
 
 
 def deliveries_of(conn: Connection, org: Organisation, settings: Outgoing, event: Happened) -> list[Wanted]:

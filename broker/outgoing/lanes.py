@@ -9,6 +9,7 @@ import ssl
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
 
 import structlog
 from sqlalchemy import Connection
@@ -21,16 +22,19 @@ from broker.outgoing.pace import Circuit, End, Outcome
 from broker.outgoing.queue import MAIL, Delivery
 from broker.outgoing.settings import MailSettings, Webhook
 from broker.outgoing.smtp import Mailer
+from broker.store.databases import is_storage_fault
 from broker.store.engine import Tx
 from broker.tickets import rows
 from protocol.audit import Action, Actor, ActorKind, AuditRecord
 from protocol.errors import RelevoError
+from protocol.organisation import Organisation
 from protocol.wire import facts, to_json
 
 IDLE_S = 2.0
 """How often a lane looks when nobody told it that there is something."""
 NOBODY = Outcome(End.DROPPED, "nobody to tell any more")
 _log = structlog.get_logger("broker.outgoing")
+T = TypeVar("T")
 
 
 class Lane(ABC):
@@ -120,12 +124,14 @@ class Lane(ABC):
                 _log.warning("not-delivered", target=self.target, delivery=one.id, ticket=one.ticket,
                              why=outcome.why, state=state)  # fmt: skip
 
-    def _written(self, write: Callable[[], bytes | None], one: Delivery) -> bytes | Outcome:
+    def _written(self, write: Callable[[], T | None], one: Delivery) -> T | Outcome:
         """What to send, or why there is nothing: a delivery that we cannot write down is given up, so that
         the others are not held up by it."""
         try:
             return write() or NOBODY
-        except Exception:
+        except Exception as error:
+            if is_storage_fault(error):
+                raise
             _log.exception("bug", target=self.target, delivery=one.id, ticket=one.ticket)
             return Outcome(End.REFUSED, "it cannot be written down: see the broker's log")
 
@@ -154,25 +160,29 @@ class MailLane(Lane):
         if settings is None:
             return
 
-        def query(conn: Connection) -> list[reading.Mail | None]:
-            return [reading.mail_of(conn, org, one) for one in found]
+        def query(conn: Connection) -> list[_Written | Outcome]:
+            return [self._written(functools.partial(_mail, conn, org, settings, one), one) for one in found]
 
         written = await self._broker.store.read(query)
         async with Mailer(settings, await self.context(settings.ca)) as mailer:
             for one, mail in zip(found, written, strict=True):
-                content = self._written(functools.partial(_content, mail, settings), one)
                 self.trying(one)
-                if isinstance(content, bytes) and mail is not None:
-                    outcome = await mailer.send(content, mail.envelope.to)
-                else:
-                    outcome = content if isinstance(content, Outcome) else NOBODY
+                outcome = mail if isinstance(mail, Outcome) else await mailer.send(mail.content, mail.to)
                 await self.settle([(one, outcome)])
                 if outcome.end is End.DOWN:
                     return
 
 
-def _content(mail: reading.Mail | None, settings: MailSettings) -> bytes | None:
-    return None if mail is None else mails.compose(mail.letter, mail.envelope, settings).as_bytes()
+class _Written(NamedTuple):
+    to: str
+    content: bytes
+
+
+def _mail(conn: Connection, org: Organisation, settings: MailSettings, one: Delivery) -> _Written | None:
+    mail = reading.mail_of(conn, org, one)
+    if mail is None:
+        return None
+    return _Written(mail.envelope.to, mails.compose(mail.letter, mail.envelope, settings).as_bytes())
 
 
 class WebhookLane(Lane):

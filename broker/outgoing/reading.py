@@ -91,10 +91,14 @@ def _happened(conn: Connection, row: Row[Any]) -> Happened:
 
 
 def _actor(record: bytes | None) -> str | None:
-    """The technician who did it; None where somebody else did, or where the record was erased."""
+    """The technician who did it; None where somebody else did, and where the record was erased or cannot be
+    read: that is for an auditor to find, and holds up no mail."""
     if record is None:
         return None
-    actor = from_json(record, AuditRecord).actor
+    try:
+        actor = from_json(record, AuditRecord).actor
+    except RelevoError:
+        return None
     return actor.id if actor.kind is ActorKind.TECHNICIAN else None
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, select
 
 from broker.store.self_service_tables import self_service_runs
 from broker.store.session_tables import artifacts
+from broker.tickets import rows, steps
 from broker.tickets.rows import number_of
 from protocol.documents import ArtifactManifest
 from protocol.errors import Code, RelevoError
@@ -30,12 +31,14 @@ def is_of_run(conn: Connection, manifest: ArtifactManifest) -> bool:
 
 def check(conn: Connection, manifest: ArtifactManifest, now: datetime) -> None:
     """Raises RelevoError: ``identity-mismatch`` without such a run on this ticket; ``session-ended`` too
-    late; ``scope-not-granted`` for another kind or clearance; ``rate-limited``."""
+    late; ``ticket-closed``; ``scope-not-granted`` for another kind or clearance; ``rate-limited``."""
     received = _received(conn, manifest)
     if received is None:
         raise RelevoError(Code.IDENTITY_MISMATCH, "the artifact belongs to no session of this machine")
     if now > received + WITHIN:
         raise RelevoError(Code.SESSION_ENDED, manifest.grant)
+    # A machine may tell of a run at any time, of one that named an old ticket too.
+    steps.require_open(rows.load(conn, manifest.ticket))
     if manifest.kind not in KINDS or manifest.clearance is not Clearance.R1 or manifest.sealed:
         raise RelevoError(Code.SCOPE_NOT_GRANTED, f"{manifest.kind} at {manifest.clearance}")
     held, total = conn.execute(

@@ -9,11 +9,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from broker.outgoing import contacts, keeper, lanes, queue
+from broker.outgoing.queue import Wanted
 from broker.outgoing.requests import Retry, leave
+from broker.outgoing.rules import Template
 from broker.sla import keeper as sla_keeper
 from broker.store.engine import Tx
+from broker.store.tables import audit
 from broker.tickets import rows
 from broker.tickets.events import Doer, Event, write
 from protocol.api import TicketMove, TicketResolve, TicketText
@@ -342,6 +346,26 @@ async def test_what_was_not_told_before_a_restart_is_told_after_it_once(tmp_path
             await again.ended(4)
         ids = [call.headers["webhook-id"] for call in target.calls]
         assert len(set(ids)) == 4
+
+
+async def test_one_event_that_cannot_be_read_held_up_all_that_came_after_it(out: Outside) -> None:
+    async with smtp_server() as box:
+        out.mail_through(box)
+        ticket = await out.ticket()
+        await out.act(ticket, "take")
+
+        def damage(tx: Tx) -> None:
+            view, kind, store = rows.load(tx.conn, ticket), Action.TICKET_REPLY, out.world.org.org
+            index = write(tx, view, view.state, Event(kind, kind.value, "x", True), USER, out.world.clock())
+            tx.conn.execute(update(audit).where(audit.c.idx == index).values(record=b"{}"))
+            notice = Wanted(ticket, index, queue.MAIL, Template.SLA.value, "technician:toni")
+            queue.add(tx.conn, store, [notice], out.world.clock())
+
+        await out.world.broker.store.write(damage)
+        await out.act(ticket, "replies", TicketText(text="¿Está encendida?"))
+        await out.until(lambda: any(mail["To"] == ANA for mail in box.mails))
+        failed = await out.ended(1, queue.FAILED)
+        assert [one.kind for one in failed] == [Template.SLA.value]
 
 
 # --- settings and secrets ------------------------------------------------------------------------

@@ -175,6 +175,19 @@ async def test_results_go_onto_the_ticket_of_the_run_and_nowhere_else(tmp_path: 
             assert await put(made, machine, artifact(made, told, ticket, content), content) == "session-ended"
 
 
+async def test_a_run_that_names_a_ticket_of_long_ago_brings_nothing_onto_it(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        machine, content = await made.enrol(), b"{}"
+        async with made.link(machine) as control:
+            ticket = await opened(made, control)
+            token = await made.world.login("toni")
+            for move in ("take", "cancel"):
+                await made.call("POST", f"/v1/tickets/{ticket}/{move}", b'{"reason": "x"}', token)
+            told = record(made, machine, outcome="ticket", ticket=ticket)
+            assert await tell(control, told) is None
+            assert await put(made, machine, artifact(made, told, ticket, content), content) == "ticket-closed"
+
+
 def link_of(customer: str) -> presence.Link:
     async def nothing(*_: Any) -> Any:
         raise AssertionError("nobody speaks on this link")
