@@ -43,8 +43,14 @@ def sources() -> Iterator[Path]:
 
 
 @cache
-def trees() -> tuple[tuple[Path, ast.Module], ...]:
-    return tuple((path, ast.parse(path.read_text())) for path in sources())
+def nodes() -> tuple[tuple[Path, ast.Call | ast.Constant | ast.JoinedStr], ...]:
+    """The parts of the code that can say a key, gone through once for all who ask."""
+    return tuple(
+        (path, node)
+        for path in sources()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call | ast.Constant | ast.JoinedStr)
+    )
 
 
 def _is_words(function: ast.expr) -> bool:
@@ -61,16 +67,13 @@ def _is_words(function: ast.expr) -> bool:
 
 def looked_up() -> Iterator[tuple[str, ast.expr]]:
     """``(where, key)`` of each look-up and each ``help=`` in the code."""
-    for path, tree in trees():
-        for node in ast.walk(tree):
-            if not isinstance(node, ast.Call):
-                continue
-            where = f"{path.relative_to(ROOT)}:{node.lineno}"
-            if _is_words(node.func) and node.args:
-                yield where, node.args[0]
-            for keyword in node.keywords:
-                if keyword.arg == "help":
-                    yield where, keyword.value
+    for path, node in nodes():
+        if not isinstance(node, ast.Call):
+            continue
+        keys = node.args[:1] if _is_words(node.func) else []
+        keys += [keyword.value for keyword in node.keywords if keyword.arg == "help"]
+        for key in keys:
+            yield f"{path.relative_to(ROOT)}:{node.lineno}", key
 
 
 def pattern(node: ast.expr) -> re.Pattern[str] | None:
@@ -90,15 +93,11 @@ def pattern(node: ast.expr) -> re.Pattern[str] | None:
 def constants() -> frozenset[str]:
     """Every string constant of the code, and of ``code: detail`` the code."""
     found = {
-        node.value
-        for _, tree in trees()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        node.value for _, node in nodes() if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     return frozenset(found | {text.partition(":")[0] for text in found})
 
 
 @cache
 def patterns() -> tuple[re.Pattern[str], ...]:
-    found = {made for _, tree in trees() for node in ast.walk(tree) if (made := pattern(node)) is not None}  # type: ignore[arg-type]
-    return tuple(found)
+    return tuple({made for _, node in nodes() if (made := pattern(node)) is not None})

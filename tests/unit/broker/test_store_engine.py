@@ -21,6 +21,7 @@ from broker.store.tables import audit, meta
 from protocol import checkpoint, merkle, tiles
 from protocol.audit import Action, Actor, ActorKind, AuditRecord
 from protocol.errors import Code, RelevoError
+from tests.unit.broker.world import empty_database
 
 SIGNER = NoteSigner("test/log", Ed25519PrivateKey.generate())
 RECORD = AuditRecord(
@@ -33,8 +34,8 @@ RECORD = AuditRecord(
 
 
 def open_store(path: Path) -> Store:
-    url = f"sqlite:///{path / 'test.db'}"
-    schema.upgrade(url)
+    database = path / "test.db"
+    url = f"sqlite:///{database}" if database.exists() else empty_database(database)
     return Store(url, SIGNER, lambda: datetime.now(UTC))
 
 

@@ -14,7 +14,9 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -29,6 +31,7 @@ from broker.config import Config, load_config
 from broker.context import Broker
 from broker.routes import ROUTES
 from broker.running import running
+from broker.store import schema
 from protocol import dsse, ids, layout
 from protocol.api import (
     EnrolRequest,
@@ -419,22 +422,26 @@ async def asgi(app: Any, scope: dict[str, Any], chunks: list[bytes]) -> Answer:
     return Answer(status, headers, bytes(body))
 
 
-_migrated: list[bytes] = []
+@cache
+def _migrated() -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.db"
+        schema.upgrade(f"sqlite:///{path}")
+        return path.read_bytes()
+
+
+def empty_database(path: Path) -> str:
+    """The URL of a new database at the newest schema: a copy, as every migration runs once a process."""
+    path.touch(0o600)
+    path.write_bytes(_migrated())
+    return f"sqlite:///{path}"
 
 
 def new_broker(folder: Path) -> tuple[Config, Pairing]:
-    """What ``relevo-broker init`` makes.
-
-    The first of a process runs every migration; the others begin with a copy of its empty database,
-    as ``init`` takes what a run cut short left.
-    """
-    if _migrated:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / "broker.db").touch(0o600)
-        (folder / "broker.db").write_bytes(_migrated[0])
+    """What ``relevo-broker init`` makes; it finds the database there, as after a run that was cut short."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    empty_database(folder / "broker.db")
     pairing = setup.init(folder, URL, datetime.now(UTC))
-    if not _migrated:
-        _migrated.append((folder / "broker.db").read_bytes())
     return load_config(folder), pairing
 
 
