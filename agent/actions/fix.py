@@ -12,6 +12,7 @@ from agent.actions.fix_observer import SessionObserver
 from agent.fixes.gate import Credentials
 from agent.fixes.runs import Run
 from agent.fixes.services import FixServices
+from agent.redaction import residual
 from agent.redaction.redactor import Redactor
 from protocol import assist
 from protocol.audit import Action
@@ -127,15 +128,15 @@ def _credentials(session: Session) -> Credentials:
 async def _store(done: Run, session: Session, emit: Emit) -> None:
     """Put the report on the ticket. The run is in journal and store already: a broker that cannot be reached
     does not change how it ended."""
-    report = report_of(done, Redactor(Clearance.R1, session.pseudonym_key))
     name = f"fix-{done.fix}-{done.id[-8:]}.json"
     try:
+        report = report_json(done, Redactor(Clearance.R1, session.pseudonym_key))
         artifact = await session.artifacts.store(
             kind="fix-run",
             name=name,
             media_type="application/json",
             clearance=Clearance.R1,
-            content=to_json(report),
+            content=report,
             seal=False,
         )
     except RelevoError as error:
@@ -144,8 +145,18 @@ async def _store(done: Run, session: Session, emit: Emit) -> None:
     await emit(assist.Stored(artifact=artifact, name=name))
 
 
-def report_of(done: Run, redactor: Redactor) -> FixReport:
-    """What the ticket gets of a run; ``redactor`` is for R1."""
+def report_json(done: Run, redactor: Redactor) -> bytes:
+    """What the ticket gets of a run, looked at once more before it leaves; ``redactor`` is for R1.
+
+    Raises:
+        RelevoError: ``redaction-failed``.
+    """
+    report = to_json(_report_of(done, redactor))
+    residual(report)
+    return report
+
+
+def _report_of(done: Run, redactor: Redactor) -> FixReport:
     return FixReport(
         run=done.id,
         fix=done.fix,

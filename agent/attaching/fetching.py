@@ -16,16 +16,17 @@ from agent import identity
 from agent.attaching.sending import Sender
 from agent.folder import Folder
 from agent.journal import Journal
+from protocol.attached import by_technician
 from protocol.attaching import MAX_SEALED
 from protocol.audit import Action
 from protocol.documents import PROTOCOL_VERSION, Attachment, AttachmentFetch
 from protocol.drivers import age
 from protocol.drivers.http import BrokerHttp, Response
-from protocol.dsse import open_envelope, seal, unsafe_peek
+from protocol.dsse import seal
 from protocol.envelope import Envelope
 from protocol.errors import Code, RelevoError
-from protocol.organisation import Organisation, require_active_key
-from protocol.sshkeys import KeySigner, PublicKey
+from protocol.organisation import Organisation
+from protocol.sshkeys import KeySigner
 from protocol.ticket_api import AttachmentWanted
 from protocol.wire import facts, from_json, to_json
 
@@ -84,12 +85,9 @@ def _verified(
     except ValueError as error:
         raise RelevoError(Code.MALFORMED, "manifest is not base64") from error
     envelope = from_json(raw, Envelope)
-    key = PublicKey.from_text(unsafe_peek(envelope, Attachment).key)
-    said = open_envelope(envelope, Attachment, [key])
-    if said.technician is None or said.attachment != artifact or said.agent != agent:
+    said, person = by_technician(envelope, organisation)
+    if said.attachment != artifact or said.agent != agent:
         raise RelevoError(Code.IDENTITY_MISMATCH, "the broker sent something else")
-    person = organisation.roster.technician(said.technician)
-    require_active_key(organisation, person, key)
     if (said.sha256, said.size_bytes) != (hashlib.sha256(answer.body).hexdigest(), len(answer.body)):
         raise RelevoError(Code.HASH_MISMATCH, artifact)
     return said, person.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from agent.cli.chatting import pages
 from agent.cli.common import agent_options
 from agent.folder import Folder
 from agent.localclient import ask as local_ask
+from protocol.attaching import MAX_OF_TICKET
 from protocol.conversation import Said, Side
 from protocol.drivers import saying
 from protocol.drivers.files import write_new
@@ -133,7 +135,8 @@ def _pass_on(folder: Folder) -> None:
 def attachments(ticket: str, folder: Folder, as_json: bool) -> None:
     """The files on a ticket, those of the user and those for the user."""
     folder.membership()
-    rows = [row for page in pages(folder, ticket, None, follow=False) for row in page.rows if row.attached]
+    found = (row for page in pages(folder, ticket, None, follow=False) for row in page.rows if row.attached)
+    rows = list(itertools.islice(found, MAX_OF_TICKET))
     if as_json:
         emit_json(rows)
         return

@@ -130,6 +130,10 @@ def pages(
             time.sleep(AGAIN_S)
             continue
         patience = time.monotonic() + _NOT_LISTENED_S
+        if (page.more and not page.rows) or any(
+            row.index <= (-1 if after is None else after) for row in page.rows
+        ):
+            raise RelevoError(Code.MALFORMED, "a conversation that does not go on")
         yield page
         after = page.rows[-1].index if page.rows else _begun(after)
         first = first and page.more
@@ -174,6 +178,8 @@ def shown(row: Said) -> str:
             )
         command = f"relevo-agent fetch {row.attached.artifact} -o FILE"
         return saying.folded(f"{saying.message(row.at, name, saying.attached(row.attached, command))}")
-    move = row.kind.removeprefix("ticket.")
-    text = printable(row.text, newlines=True) or w(f"state.{row.state}")
-    return saying.event(row.at, w(f"chat.move.{move}", name=printable(name), text=text))
+    move = f"chat.move.{row.kind.removeprefix('ticket.')}"
+    if not w.has(move):  # of a broker that knows more than we do
+        return saying.message(row.at, name, row.text)
+    text = printable(row.text, newlines=True) or (w(f"state.{row.state}") if row.state else "-")
+    return saying.event(row.at, w(move, name=printable(name), text=text))

@@ -262,7 +262,8 @@ class Flow:
     def give_up(self) -> None:
         """The user interrupted it: say how far it came, without waiting for anything."""
         if self.story.outcome == "abandoned":
-            self._channel.leave(self._closing("abandoned", None))
+            ticket = self.story.ticket
+            self._channel.leave(self._closing("abandoned" if ticket is None else "ticket", ticket))
 
     def _closing(self, outcome: str, ticket: str | None) -> messages.Close:
         return messages.Close(

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from agent import identity
 from agent.actions import bundle
-from agent.actions.fix import report_of
+from agent.actions.fix import report_json
 from agent.fixes.runs import Run
 from agent.folder import Folder, Membership
 from agent.journal import Journal
@@ -65,7 +65,7 @@ class Attaching:
                 )
             redactor = Redactor(Clearance.R1, self._key)
             for run in runs:
-                report = to_json(report_of(run, redactor))
+                report = report_json(run, redactor)
                 name = f"fix-{run.fix}-{run.id[-8:]}.json"
                 stored.append(await self._store("fix-run", name, "application/json", report))
         except RelevoError as error:

@@ -29,11 +29,18 @@ ManifestOf = Callable[[str], Manifest | None]
 
 
 def matches(
-    known: Iterable[KnownError], bundle: Bundle, manifest_of: ManifestOf, now: datetime
+    known: Iterable[KnownError],
+    bundle: Bundle,
+    manifest_of: ManifestOf,
+    now: datetime,
+    time_left: Callable[[], bool] = lambda: True,
 ) -> tuple[Match, ...]:
-    """The public known errors that match, each with what the user may do about it."""
+    """The public known errors that match, each with what the user may do about it; of those that there is
+    time to compare."""
     found: list[Match] = []
     for error in known:
+        if not time_left():
+            break
         if error.visibility != "public":
             continue
         verdict = evaluate(error.signature, bundle, now)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -45,6 +46,8 @@ from protocol.wire import facts
 
 LIFE = timedelta(hours=1)
 _WORDS = 2_000
+_COMPARE_S = 10.0
+"""For all known errors: the user waits."""
 _ANSWERED = (Status.OK, Status.PARTIAL)
 
 
@@ -242,4 +245,6 @@ def _compare(repository: Repository, bundle: Bundle) -> tuple[messages.Match, ..
     def manifest_of(fix: str) -> Manifest | None:
         return newest(repository, fix)
 
-    return matches(repository.known_errors(), bundle, manifest_of, _now())
+    known = repository.known_errors()
+    ends = time.monotonic() + _COMPARE_S
+    return matches(known, bundle, manifest_of, _now(), lambda: time.monotonic() < ends)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from agent import processes
 from agent.folder import Folder
 from agent.trends.consent import allowed
-from agent.trends.ring import Ring
+from agent.trends.ring import PLAUSIBLE, Ring
 from agent.trends.wanted import Sampled, SampleWanted
 from protocol import link
 from protocol.errors import RelevoError
@@ -99,8 +99,8 @@ class Trends:
 
     async def acknowledged(self, sequence: int) -> None:
         """The broker has everything up to ``sequence``; the next batch may go. An answer to nothing is
-        passed over: a broker cannot make us send."""
-        if self._in_flight is None or sequence < self._in_flight[0]:
+        passed over: a broker cannot make us send, and not use up our numbers."""
+        if self._in_flight is None or not self._in_flight[0] <= sequence <= PLAUSIBLE:
             return
         self._in_flight, self._urgent = None, False
         await asyncio.to_thread(self._acknowledge, sequence)

@@ -18,6 +18,8 @@ _SCHEMA = (
     "sample BLOB)",
     "CREATE TABLE IF NOT EXISTS sent (one INTEGER PRIMARY KEY CHECK (one = 1), upto INTEGER NOT NULL)",
 )
+PLAUSIBLE = 1_000 * 366 * 24
+"""Samples of a thousand years; no broker has been told of more."""
 
 
 class Ring:
@@ -68,17 +70,21 @@ class Ring:
 
     def acknowledged(self, upto: int) -> None:
         """The broker knows everything up to ``upto``. If that is more than there is (this file was lost), go
-        on from there: numbers that it knows it would pass over. It can never make us send anything again."""
+        on from there: numbers that it knows it would pass over. It can never make us send anything again.
+
+        Args:
+            upto: at most ``PLAUSIBLE``, so that numbers are left.
+        """
         with self._db.transaction() as database:
             last = database.execute("SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'sample'")
-            if upto > last.fetchone()[0] and upto < MAX_SEQUENCE:
+            if upto > last.fetchone()[0]:
                 database.execute("DELETE FROM sample")
                 database.execute("DELETE FROM sqlite_sequence WHERE name = 'sample'")
                 database.execute("INSERT INTO sqlite_sequence VALUES ('sample', ?)", (upto,))
             database.execute(
                 "INSERT INTO sent VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET "
                 "upto = MAX(upto, excluded.upto)",
-                (min(upto, MAX_SEQUENCE),),
+                (upto,),
             )
 
     def forget(self) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import click
 
 from protocol.api import Artifacts
+from protocol.attached import by_technician
 from protocol.documents import ArtifactManifest, Attachment
 from protocol.drivers import age
 from protocol.drivers.files import read_file, write_private
@@ -19,7 +20,6 @@ from protocol.drivers.terminal import Group, emit_json, note, option, printable,
 from protocol.dsse import machine_key, open_envelope, payload_type, unsafe_peek
 from protocol.envelope import Envelope
 from protocol.errors import Code, RelevoError
-from protocol.sshkeys import PublicKey
 from protocol.wire import from_json
 from technician.cli.common import show_rows, technician_options
 from technician.login import Api, client
@@ -103,14 +103,14 @@ def _result(envelope: Envelope) -> tuple[ArtifactManifest, str]:
 
 
 def _attachment(api: Api, envelope: Envelope) -> tuple[Attachment, str]:
-    """Of the user, signed by the machine; or of a technician, by a key that the roster has for them."""
+    """Of the user, signed by the machine; or of a technician, by a key that the roster has for them and that
+    is not revoked."""
     claimed = unsafe_peek(envelope, Attachment)
     if claimed.technician is None:
         agent = claimed.agent or ""
         return open_envelope(envelope, Attachment, [machine_key(envelope, agent)]), agent
-    person = api.repository().refresh(datetime.now(UTC)).roster.technician(claimed.technician)
-    keys = [PublicKey.from_text(text) for text in person.keys]
-    return open_envelope(envelope, Attachment, keys), person.id
+    attachment, person = by_technician(envelope, api.repository().refresh(datetime.now(UTC)))
+    return attachment, person.id
 
 
 def _opened(api: Api, sealed: bytes) -> bytes:
