@@ -9,6 +9,8 @@ from protocol.errors import Code, RelevoError
 
 _DURATION = re.compile(r"(\d{1,9})\s*([smhdw]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_MOST_S = 100 * 366 * 86_400
+"""From any year that anybody works in, this leads to another one of the calendar."""
 
 
 def in_zone(moment: datetime, zone: tzinfo | None = UTC) -> datetime:
@@ -46,7 +48,7 @@ def parse_rfc3339(text: str) -> datetime:
 
 
 def parse_duration(text: str) -> timedelta:
-    """``90``, ``90s``, ``15m``, ``1h``, ``2d``, ``1w``.
+    """``90``, ``90s``, ``15m``, ``1h``, ``2d``, ``1w``; a hundred years at most.
 
     Raises:
         RelevoError: ``usage``.
@@ -54,4 +56,7 @@ def parse_duration(text: str) -> timedelta:
     found = _DURATION.fullmatch(text.strip())
     if not found:
         raise RelevoError(Code.USAGE, f"not a duration: {text!r}")
-    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+    seconds = int(found[1]) * _SECONDS[found[2]]
+    if seconds > _MOST_S:
+        raise RelevoError(Code.USAGE, f"too long a time: {text!r}")
+    return timedelta(seconds=seconds)

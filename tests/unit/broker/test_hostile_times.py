@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from broker.store.tables import Instant
 from protocol.drivers.shown import local_stamp, local_time
-from protocol.times import in_zone, parse_rfc3339, rfc3339
+from protocol.errors import Code, RelevoError
+from protocol.times import in_zone, parse_duration, parse_rfc3339, rfc3339
 from tests.unit.broker.test_attachments import CONTENT, enrolled, put, signed, ticket_of
 from tests.unit.broker.world import paired
 
@@ -33,6 +34,19 @@ def test_whatever_time_a_machine_states_can_be_stored_read_and_shown(moment: dat
     assert parse_rfc3339(rfc3339(moment)) == in_zone(moment) == read
     assert local_stamp(moment) != "-"
     assert local_time(moment) != "-"
+
+
+@given(st.from_regex(r"\A[0-9]{1,9}[smhdw]?\Z"))
+@example("999999999w")
+@example("9999999d")
+def test_a_duration_beyond_the_calendar_was_an_unexpected_error(text: str) -> None:
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    try:
+        asked = parse_duration(text)
+    except RelevoError as error:
+        assert error.code is Code.USAGE
+    else:
+        assert now - asked < now + asked or not asked
 
 
 @pytest.mark.parametrize("made", [FIRST, LAST])
