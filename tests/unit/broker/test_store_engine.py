@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -317,7 +319,10 @@ def test_migrations_and_tables_agree(tmp_path: Path) -> None:
     from alembic.runtime.migration import MigrationContext
 
     url = f"sqlite:///{tmp_path / 'm.db'}"
+    assert schema.version(url) is None
     assert schema.upgrade(url) == (None, schema.head())
+    assert schema.version(url) == schema.head()
+    assert schema.upgrade(url) == (schema.head(), schema.head())
     engine = create_engine(url)
     with engine.connect() as conn:
         difference = compare_metadata(
@@ -326,6 +331,18 @@ def test_migrations_and_tables_agree(tmp_path: Path) -> None:
         )
     engine.dispose()
     assert difference == []
+
+
+def test_a_current_database_is_opened_without_alembic(tmp_path: Path) -> None:
+    url = empty_database(tmp_path / "m.db")
+    code = (
+        f"import sys; from broker.store import schema; schema.require_current({url!r}); print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "sqlalchemy" in done.stdout.split()
+    assert not {"alembic", "mako"} & set(done.stdout.split())
 
 
 def test_a_database_of_another_version_is_not_opened(tmp_path: Path) -> None:
