@@ -62,7 +62,7 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "ask": (
         "Ask for help in your own words. At a terminal it first tries to help you itself; then it opens a ticket and prints its number.",
-        "Pedir ayuda con sus propias palabras. En un terminal primero intenta ayudarle por sí mismo; después abre un tique y muestra su número.",
+        "Pedir ayuda con sus propias palabras. En un terminal, primero busca con usted una solución; después abre un tique y muestra su número.",
     ),
     "ask.example": (
         'relevo-agent ask "The printer does not print" --urgency high\nrelevo-agent ask "The printer does not print" --direct',
@@ -74,11 +74,11 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "option.direct": (
         "Ask a person at once, without looking for a solution first.",
-        "Pedir ayuda a una persona ya, sin buscar antes una solución.",
+        "Pedir ayuda a una persona enseguida, sin buscar antes una solución.",
     ),
     "option.diagnose": (
         "Without questions: may this computer look at itself?",
-        "Sin preguntas: ¿puede este equipo examinarse a sí mismo?",
+        "Sin preguntas: ¿puede examinarse este equipo a sí mismo?",
     ),
     "option.fix": (
         "Without questions: the repair to run, if it is for users, or `none`.",
@@ -86,7 +86,7 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "option.param": (
         "Without questions: which of several repairs is meant, by what it is done to. May be repeated.",
-        "Sin preguntas: cuál de varias reparaciones se quiere, por aquello a lo que se hace. Se puede repetir.",
+        "Sin preguntas: cuál de varias reparaciones se quiere, según a qué se aplica. Se puede repetir.",
     ),
     "option.solved": (
         "Without questions: whether the problem is solved then.",
@@ -102,7 +102,7 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "option.attach": (
         "Without questions: whether a person gets what was noticed and tried.",
-        "Sin preguntas: si la persona recibe lo notado y lo probado.",
+        "Sin preguntas: si una persona recibe lo que se ha detectado y probado.",
     ),
     "tickets": ("Your tickets and the answers to them.", "Sus tiques y las respuestas."),
     "tickets.example": ("relevo-agent tickets", "relevo-agent tickets"),
@@ -253,20 +253,20 @@ TABLE: dict[str, tuple[str, str]] = {
     "consent.changed": ("From now on, {scope}: {floor}.", "A partir de ahora, {scope}: {floor}."),
     "trends": (
         "What this machine tells by itself, for early warning: every sample that is kept.",
-        "Lo que este equipo cuenta por sí solo, para avisar a tiempo: cada lectura que se guarda.",
+        "Lo que este equipo comunica por sí solo, para avisar a tiempo: cada lectura que se guarda.",
     ),
     "trends.example": ("relevo-agent trends", "relevo-agent trends"),
     "trends.card": (
         "tell by itself, about once an hour, how full disks and memory are, how worn the battery is, which services crash and when certificates end",
-        "contar por sí solo, cada hora más o menos, cuánto queda de disco y memoria, el desgaste de la batería, qué servicios se caen y cuándo caducan los certificados",
+        "comunicar por sí solo, más o menos cada hora, cuánto disco y memoria hay ocupados, el desgaste de la batería, qué servicios se caen y cuándo caducan los certificados",
     ),
     "trends.sent": (
         "Early warning is on: this machine tells technical figures by itself (see `relevo-agent trends`). Turn it off with `relevo-agent consent set trends never`.",
-        "El aviso temprano está activado: este equipo cuenta datos técnicos por sí solo (véalos con `relevo-agent trends`). Desactívelo con `relevo-agent consent set trends never`.",
+        "El aviso temprano está activado: este equipo comunica datos técnicos por sí solo (véalos con `relevo-agent trends`). Desactívelo con `relevo-agent consent set trends never`.",
     ),
     "trends.off": (
         "Early warning is off: this machine tells nothing by itself. Turn it on with `relevo-agent consent set trends notify`.",
-        "El aviso temprano está desactivado: este equipo no cuenta nada por sí solo. Actívelo con `relevo-agent consent set trends notify`.",
+        "El aviso temprano está desactivado: este equipo no comunica nada por sí solo. Actívelo con `relevo-agent consent set trends notify`.",
     ),
     "trends.attended": (
         "Early warning is not possible here: on this machine a person is asked for everything.",

@@ -291,7 +291,7 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "audit.action.trend.warning-raised": (
         "An early warning was raised from what the machine told about itself.",
-        "Se dio un aviso temprano a partir de lo que el equipo contó de sí mismo.",
+        "Se emitió un aviso temprano a partir de los datos que comunicó el equipo.",
     ),
     "audit.action.trend.warning-judged": (
         "{who} said whether an early warning was right.",
@@ -415,18 +415,18 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "audit.action.self-service.started": (
         "The user of {who} began to help themselves.",
-        "El usuario de {who} empezó a ayudarse por su cuenta.",
+        "El usuario de {who} empezó a buscar una solución por su cuenta.",
     ),
     "audit.action.self-service.ended": (
         "The user of {who} finished helping themselves.",
-        "El usuario de {who} terminó de ayudarse por su cuenta.",
+        "El usuario de {who} terminó de buscar una solución por su cuenta.",
     ),
     "audit.action.self-service.shared": (
         "{who} put a result of self-service on the ticket.",
-        "{who} puso en el tique un resultado de la autoayuda.",
+        "{who} puso en el tique un resultado del autoservicio.",
     ),
     "audit.action.self-service.recorded": (
         "What became of a self-service run of {who} was recorded.",
-        "Se registró en qué quedó una autoayuda de {who}.",
+        "Se registró cómo terminó un autoservicio de {who}.",
     ),
 }

@@ -136,7 +136,7 @@ TABLE: Table = {
     "connector.text.solved": ("Resolved in {external} by {who}.", "Resuelto en {external} por {who}."),
     "connector.text.dropped": (
         "Set to {status} in {external} by {who}.",
-        "Puesto en {status} en {external} por {who}.",
+        "Pasado a {status} en {external} por {who}.",
     ),
     "connector.text.waits": (
         "Waits in {external}, set by {who}.",

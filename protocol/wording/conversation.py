@@ -47,7 +47,7 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "chat.attached-own": ("you attached {name} ({size})", "usted adjuntó {name} ({size})"),
     "chat.as-is": ("nothing was removed from it", "no se ha quitado nada de él"),
-    "chat.read": ("the user read it at {at}", "el usuario lo leyó a las {at}"),
+    "chat.read": ("the user read it at {at}", "leído por el usuario: {at}"),
     "chat.lost": (
         "The connection is lost; trying again …",
         "Se ha perdido la conexión; se intenta de nuevo …",
@@ -59,7 +59,7 @@ TABLE: dict[str, tuple[str, str]] = {
         "Aún sin enviar; se enviará en cuanto haya conexión: {text}",
     ),
     "chat.too-many": ("too many messages wait to be sent", "hay demasiados mensajes por enviar"),
-    "chat.unsent": ("{count} messages were not sent", "{count} mensajes no se enviaron"),
+    "chat.unsent": ("{count} messages were not sent", "no se enviaron {count} mensajes"),
     "chat.move.take": ("{name} looks after your ticket now.", "{name} se ocupa ahora de su tique."),
     "chat.move.accept": ("{name} looks after your ticket now.", "{name} se ocupa ahora de su tique."),
     "chat.move.pend": ("{name} is waiting: {text}", "{name} está a la espera: {text}"),
@@ -129,7 +129,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "attach.nothing-removed": ("nothing private was found in it", "no se ha encontrado nada privado"),
     "attach.visible": (
         "Place, time, device and the like are removed. What can be seen in the picture stays: look at it first.",
-        "Se quitan lugar, hora, aparato y similares. Lo que se ve en la imagen queda: mírela antes.",
+        "Se quitan el lugar, la hora, el aparato y datos similares. Lo que se ve en la imagen se queda: mírela antes.",
     ),
     "attach.class.secret": ("passwords and keys", "contraseñas y claves"),
     "attach.class.person": ("people", "personas"),

@@ -14,8 +14,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "kb.search": (
         "Search the articles you may read. For a ticket, those for its customer, and the ticket says that "
         "you searched.",
-        "Buscar en los artículos que puede leer. Para un tique, los de su cliente, y el tique dice que ha "
-        "buscado.",
+        "Buscar en los artículos que puede leer. Para un tique, los de su cliente, y en el tique consta la "
+        "búsqueda.",
     ),
     "kb.search.example": (
         'relevo kb search "prints slowly" --ticket T-1',
@@ -25,7 +25,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "kb.show.example": ("relevo kb show kb-1", "relevo kb show kb-1"),
     "kb.list": (
         "List the articles you may see, newest first.",
-        "Listar los artículos que puede ver, primero los nuevos.",
+        "Listar los artículos que puede ver, primero los más recientes.",
     ),
     "kb.list.example": ("relevo kb list --due-review", "relevo kb list --due-review"),
     "kb.suggest": (
@@ -37,7 +37,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "kb.helpful.example": ("relevo kb helpful kb-1 --ticket T-1", "relevo kb helpful kb-1 --ticket T-1"),
     "kb.new": (
         "Write a draft, from a file or from what a ticket tells.",
-        "Escribir un borrador, desde un archivo o con lo que cuenta un tique.",
+        "Escribir un borrador a partir de un archivo o de lo que cuenta un tique.",
     ),
     "kb.new.example": (
         "relevo kb new --from-ticket T-1\nrelevo kb new article.toml",

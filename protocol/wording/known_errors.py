@@ -144,7 +144,7 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "kb.signatures": (
         "How good the signatures of known errors are.",
-        "Qué tan buenas son las firmas de los errores conocidos.",
+        "Hasta qué punto aciertan las firmas de los errores conocidos.",
     ),
     "kb.signatures.example": ("relevo kb signatures", "relevo kb signatures"),
     "kb.signatures.titles": (

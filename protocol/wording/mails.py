@@ -37,7 +37,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "mail.rate": (
         "How satisfied are you, from 1 (not at all) to 5 (very)? Tell us in Relevo, or with this command: "
         "relevo-agent rate {ticket} 5",
-        "¿Cómo de satisfecho está, del 1 (nada) al 5 (mucho)? Díganoslo en Relevo o con esta orden: "
+        "Valore su satisfacción, del 1 (nada) al 5 (mucho), en Relevo o con esta orden: "
         "relevo-agent rate {ticket} 5",
     ),
     "mail.closed.subject": ("[{ticket}] Closed: {title}", "[{ticket}] Cerrada: {title}"),

@@ -89,7 +89,7 @@ TABLE: Table = {
     "broker.webhook.list.example": _same("webhook list"),
     "broker.webhook.remove": (
         "Remove a target; what still waits for it is dropped.",
-        "Quitar un destino; lo que todavía le espera se descarta.",
+        "Quitar un destino; lo que aún tenía pendiente se descarta.",
     ),
     "broker.webhook.remove.example": _same("webhook remove wh-0123456789ab"),
     "broker.webhook.test": (

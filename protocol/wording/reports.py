@@ -107,16 +107,16 @@ TABLE: dict[str, tuple[str, str]] = {
         "Signatures that matched on 3 tickets or 3 machines or more in some 7 days of the period.",
         "Firmas que coincidieron en 3 tiques o 3 equipos o más en 7 días seguidos del periodo.",
     ),
-    "metric.self-service-runs": ("Self-service runs", "Autoservicios"),
+    "metric.self-service-runs": ("Self-service runs", "Usos del autoservicio"),
     "metric.self-service-runs.definition": (
         "Self-services that ended in the period, by how they ended.",
-        "Autoservicios que terminaron en el periodo, según cómo terminaron.",
+        "Usos del autoservicio que terminaron en el periodo, según cómo terminaron.",
     ),
     "metric.deflection": ("Deflection", "Tiques evitados"),
     "metric.deflection.definition": (
         "Self-services that ended as solved and were followed by no ticket from that machine in the category"
         " within 72 hours, of those that ended in the period and whose 72 hours are over.",
-        "Autoservicios que terminaron con el problema resuelto y sin tique de ese equipo en la categoría en"
+        "Usos del autoservicio que terminaron con el problema resuelto y sin tique de ese equipo en la categoría en"
         " las 72 horas siguientes, sobre los que terminaron en el periodo y cuyas 72 horas ya han pasado.",
     ),
     "metric.fix-success": ("Fix success", "Éxito de las reparaciones"),
@@ -197,7 +197,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "reports.nothing": ("Nothing happened in this period.", "No hay nada en este periodo."),
     "reports.seen": ("{value}: {count} machines", "{value}: {count} equipos"),
     "reports.written": ("Written: {file}", "Escrito: {file}"),
-    "reports.column.metric": ("Figure", "Dato"),
+    "reports.column.metric": ("Figure", "Indicador"),
     "reports.column.of": ("Of", "De"),
     "reports.column.value": ("Value", "Valor"),
     "reports.column.from": ("From", "A partir de"),
@@ -212,7 +212,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "reports.axis.share": ("Share (%)", "Proporción (%)"),
     "reports.axis.tickets": ("Tickets", "Tiques"),
     "reports.axis.runs": ("Runs", "Ejecuciones"),
-    "reports.axis.metric": ("Figure", "Dato"),
+    "reports.axis.metric": ("Figure", "Indicador"),
     "reports.axis.week": ("Week that begins on this day (UTC)", "Semana que empieza ese día (UTC)"),
     "reports.axis.day": ("Day (UTC)", "Día (UTC)"),
     "reports.axis.more": ("{label}; {count} more not shown", "{label}; {count} más no mostrados"),
@@ -222,7 +222,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "reports.axis.by.category": ("Category", "Categoría"),
     "reports.axis.by.customer": ("Customer", "Cliente"),
     "reports.axis.by.age": ("Age", "Edad"),
-    "reports.axis.by.outcome": ("Outcome", "Final"),
+    "reports.axis.by.outcome": ("Outcome", "Resultado"),
     "reports.short.fcr": ("FCR", "FCR"),
     "reports.short.flr": ("FLR", "FLR"),
     "reports.short.reopen-rate": ("reopened", "reabiertos"),

@@ -32,7 +32,7 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "warning.battery.why": (
         "A full charge holds {value} % of what it held when new.",
-        "Una carga completa contiene el {value} % de lo que contenía al ser nueva.",
+        "Una carga completa da el {value} % de lo que daba cuando era nueva.",
     ),
     "warning.crash.title": (
         "{host}: service {subject} keeps crashing",
@@ -69,26 +69,26 @@ TABLE: dict[str, tuple[str, str]] = {
     # relevo agent trends, warnings, warning.
     "agent.trends": (
         "What a machine with standing consent tells by itself, and what it says about the near future.",
-        "Lo que cuenta por sí solo un equipo con consentimiento permanente, y lo que anuncia para los próximos días.",
+        "Lo que comunica por sí solo un equipo con consentimiento permanente, y lo que anuncia para los próximos días.",
     ),
     "agent.trends.example": ("relevo agent trends ag-… --kind disk", "relevo agent trends ag-… --kind disk"),
     "agent.trends.none": (
         "This machine tells nothing by itself.",
-        "Este equipo no cuenta nada por sí solo.",
+        "Este equipo no comunica nada por sí solo.",
     ),
     "agent.trends.heard": (
         "Heard at {at}; the newest reading is of {taken}.",
-        "Recibido a las {at}; la última lectura es de {taken}.",
+        "Recibido: {at}; la última lectura es de {taken}.",
     ),
     "agent.trends.lost": (
         "Samples that never came: {missing}; that could not be and were refused: {refused}.",
         "Lecturas que no llegaron: {missing}; imposibles, y por eso rechazadas: {refused}.",
     ),
-    "agent.trends.quiet": ("nothing to warn of", "nada que avisar"),
+    "agent.trends.quiet": ("nothing to warn of", "sin nada que avisar"),
     "agent.trends.in": ("in {eta}", "en {eta}"),
     "agent.warnings": (
         "Early warnings, newest first, and how often each kind was right.",
-        "Avisos tempranos, primero los nuevos, y con qué frecuencia acertó cada clase.",
+        "Avisos tempranos, primero los más recientes, y con qué frecuencia acertó cada clase.",
     ),
     "agent.warnings.example": ("relevo agent warnings --open", "relevo agent warnings --open"),
     "agent.warnings.none": ("No warnings.", "No hay avisos."),
@@ -136,7 +136,7 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "trends.plot.disk": ("Space in use", "Espacio ocupado"),
     "trends.plot.memory": ("Memory in use", "Memoria ocupada"),
-    "trends.plot.battery": ("What a full charge holds", "Lo que contiene una carga completa"),
+    "trends.plot.battery": ("What a full charge holds", "Lo que da una carga completa"),
     "trends.plot.crash": ("Restarts of services", "Reinicios de servicios"),
     "trends.plot.certificate": ("Certificates: time left", "Certificados: tiempo restante"),
     "trends.plot.written": ("Written: {file}", "Escrito: {file}"),
