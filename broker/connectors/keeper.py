@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from broker.connectors import inward, outward, rows
 from broker.connectors.channel import Channel
 from broker.connectors.meters import Meters
-from broker.connectors.settings import ConnectorSettings, load_all, make
+from broker.connectors.settings import ConnectorSettings, load_readable, make
 from broker.context import Broker
 from broker.store.engine import Tx
 from protocol.audit import Action, Actor, ActorKind, AuditRecord
@@ -68,16 +68,21 @@ async def _supervise(broker: Broker, meters: Meters) -> None:
 async def _match(
     broker: Broker, meters: Meters, running: dict[str, tuple[bytes, asyncio.Task[None]]]
 ) -> None:
-    """Start, restart and stop tasks until they are what the folder says."""
-    wanted = {one.name: one for one in await asyncio.to_thread(load_all, broker.config.data)}
-    gone = [name for name in running if name not in wanted]
+    """Start, restart and stop tasks until they are what the folder says. One whose file is damaged stays as
+    it was, and keeps no other from being started or stopped."""
+    found, damaged = await asyncio.to_thread(load_readable, broker.config.data)
+    for name, error in damaged.items():
+        _log.error("connector-unreadable", connector=name, code=error.code.value, detail=error.detail)
+    wanted = {one.name: one for one in found}
+    kept = {*wanted, *damaged}
+    gone = [name for name in running if name not in kept]
     changed = [name for name, one in wanted.items() if name in running and running[name][0] != to_json(one)]
     for name in (*gone, *changed):
         _, task = running.pop(name)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-    if set(await broker.store.read(rows.active)) - set(wanted):
-        await broker.store.write(lambda tx: _stop_others(broker, tx, set(wanted)))
+    if set(await broker.store.read(rows.active)) - kept:
+        await broker.store.write(lambda tx: _stop_others(broker, tx, kept))
     for name, one in wanted.items():
         if name not in running:
             await broker.store.write(functools.partial(_start, broker, one))

@@ -135,6 +135,17 @@ def load_all(data: Path) -> tuple[ConnectorSettings, ...]:
     return tuple(load(data, name) for name in _names(folder)[:MAX_CONNECTORS])
 
 
+def load_readable(data: Path) -> tuple[tuple[ConnectorSettings, ...], dict[str, RelevoError]]:
+    """All that can be read, and by name why others cannot."""
+    folder, found, damaged = data / FOLDER, [], {}
+    for name in _names(folder)[:MAX_CONNECTORS] if folder.is_dir() else ():
+        try:
+            found.append(load(data, name))
+        except RelevoError as error:
+            damaged[name] = error
+    return tuple(found), damaged
+
+
 def _names(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.json") if is_name(path.stem))
 

@@ -88,23 +88,27 @@ async def take_in(broker: Broker, control: Link, samples: Sequence[Sample]) -> i
         accepted = accept(head, samples, now)
         if accepted.head.sequence == head.sequence:
             return head.sequence
-        left_out = _store(tx.conn, control.agent, accepted.samples)
-        values = {
+        left_out = _store(tx.conn, control.agent, accepted.samples) if accepted.samples else 0
+        values: dict[str, object] = {
             "sequence": accepted.head.sequence,
             "last_at": accepted.head.last_at,
             "received": now,
             "missing": (row.missing if row else 0) + accepted.missing,
             "refused": (row.refused if row else 0) + accepted.refused,
         }
+        if not accepted.samples and (row is None or row.judged == row.sequence):
+            # Nothing new to judge: whoever sends what is refused, again and again, costs no forecasts.
+            values["judged"] = accepted.head.sequence
         if row is None:
-            tx.conn.execute(insert(trend_agents).values(agent=control.agent, judged=0, **values))
+            tx.conn.execute(insert(trend_agents).values({"agent": control.agent, "judged": 0, **values}))
         else:
             tx.conn.execute(
                 update(trend_agents).where(trend_agents.c.agent == control.agent).values(**values)
             )
         if accepted.refused or left_out:
             _log.info("trends-refused", agent=control.agent, samples=accepted.refused, readings=left_out)
-        tx.after_commit(broker.trends_came.set)
+        if accepted.samples:
+            tx.after_commit(broker.trends_came.set)
         return accepted.head.sequence
 
     return await broker.store.write(unit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -9,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from broker.connectors import keeper, rows
 from broker.connectors.contract import HOLD_UP
-from broker.connectors.settings import QueueOf
+from broker.connectors.settings import QueueOf, path_of, remove, save
 from protocol.errors import Code, RelevoError
 from protocol.tickets import State
 from tests.support.bridge import Bridge, bridged, settings_of
 from tests.support.small_rt import TOKEN, SmallRt, small_rt
+from tests.unit.broker.world import paired
 
 
 def raw(status: int, body: bytes, *headers: str) -> bytes:
@@ -212,3 +215,26 @@ async def test_what_the_system_does_by_itself_counts_as_the_doing_of_whoever_set
         ("StateSet", "Alice"),
         ("StateSet", "RT_System"),
     ]
+
+
+async def test_one_damaged_file_kept_a_removed_connector_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "TICK_S", 0.02)
+    token = tmp_path / "token"
+    token.write_text(TOKEN)
+    token.chmod(0o600)
+    async with paired(tmp_path / "broker") as world:
+        data, store = world.broker.config.data, world.broker.store
+
+        async def until(names: list[str]) -> None:
+            async with asyncio.timeout(20):
+                while await store.read(rows.active) != names:
+                    await asyncio.sleep(0.01)
+
+        for name in ("damaged", "rt"):
+            save(data, settings_of("https://127.0.0.1:9", token, name=name))
+        await until(["damaged", "rt"])
+        path_of(data, "damaged").write_bytes(b"{")
+        remove(data, "rt")
+        await until(["damaged"])

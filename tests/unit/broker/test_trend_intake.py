@@ -183,6 +183,19 @@ async def test_a_flood_stores_no_more_than_an_honest_machine_could_have_taken(tm
         assert await counts(made, machine.agent) == (20 * MAX_BATCH, 0, 20 * MAX_BATCH - 1)
 
 
+async def test_what_is_refused_again_and_again_was_forecast_each_time(tmp_path: Path) -> None:
+    async with desk(tmp_path) as made:
+        machine, came = await made.enrol(mode=Mode.STANDING), made.world.broker.trends_came
+        async with made.link(machine) as control:
+            await made.until(lambda: not came.is_set())
+            for n in range(1, 4):
+                assert await tell(control, sample(n, made.now + timedelta(days=1))) == n
+                assert not came.is_set()
+        assert await counts(made, machine.agent) == (3, 0, 3)
+        judged = select(trend_agents.c.judged).where(trend_agents.c.agent == machine.agent)
+        assert await made.world.broker.store.read(lambda conn: conn.execute(judged).scalar_one()) == 3
+
+
 async def test_a_machine_that_makes_up_subjects_gets_no_more_series(tmp_path: Path) -> None:
     async with desk(tmp_path) as made:
         machine = await made.enrol(mode=Mode.STANDING)
