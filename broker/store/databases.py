@@ -46,6 +46,8 @@ def make_engine(url: str, *, writer: bool, pool: int = 1) -> Engine:
         poolclass=QueuePool,
         pool_size=pool,
         max_overflow=0,
+        # An unexpected error is logged with its text, and values are what people wrote.
+        hide_parameters=True,
         # Connections move between threads of the pool but are used by one at a time.
         connect_args={"check_same_thread": False, "timeout": BUSY_MS / 1000},
     )

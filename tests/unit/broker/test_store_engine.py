@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import traceback
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +18,10 @@ from sqlalchemy.exc import IntegrityError
 from broker.keys import NoteSigner
 from broker.knowledge.searcher import INDEX_PREFIX
 from broker.store import schema
+from broker.store.databases import make_engine
 from broker.store.engine import MAX_QUEUED, Store, Tx
 from broker.store.log import latest_checkpoint
+from broker.store.outgoing_tables import ticket_contacts
 from broker.store.tables import audit, meta
 from protocol import checkpoint, merkle, tiles
 from protocol.audit import Action, Actor, ActorKind, AuditRecord
@@ -361,3 +364,14 @@ def test_only_sqlite_is_accepted_in_this_version() -> None:
     with pytest.raises(RelevoError) as caught:
         Store("postgresql://localhost/x", SIGNER, lambda: datetime.now(UTC))
     assert caught.value.code is Code.USAGE
+
+
+def test_what_people_wrote_stood_in_the_log_with_an_unexpected_error(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'm.db'}"
+    schema.upgrade(url)
+    engine = make_engine(url, writer=True)
+    row = insert(ticket_contacts).values(ticket=12, email="zqxcanary@user.test")
+    with engine.connect() as conn, pytest.raises(IntegrityError) as caught:
+        conn.execute(row)
+    engine.dispose()
+    assert "zqxcanary" not in "".join(traceback.format_exception(caught.value))
