@@ -45,6 +45,8 @@ class Action(enum.StrEnum):
     CONNECTOR_SENT = "connector.sent"
     CONNECTOR_KEPT = "connector.kept"
     KNOWN_ERROR_MATCHED = "known-error.matched"
+    KNOWN_ERROR_SAID = "known-error.said"
+    """What a technician's program saw in a bundle that the broker cannot read."""
     KNOWN_ERROR_JUDGED = "known-error.judged"
     KNOWN_ERROR_IN_REVIEW = "known-error.in-review"
     ARTICLE_CREATED = "article.created"

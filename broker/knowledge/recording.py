@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -52,6 +54,8 @@ def record(tx: Tx, artifact: Row[Any], said: Iterable[Said], by: Caller | None, 
     fresh = [one for one in said if (one.known_error, one.version) not in known]
     if fresh:
         tx.conn.execute(insert(signature_results), [_values(artifact, one, by, now) for one in fresh])
+        if by is not None:
+            tx.audit(_said(artifact, fresh, by, now))
     matched = [
         one
         for one in fresh
@@ -60,6 +64,26 @@ def record(tx: Tx, artifact: Row[Any], said: Iterable[Said], by: Caller | None, 
     for one in matched:
         _tell(tx, artifact, one, by, now)
     return len(matched)
+
+
+def _said(artifact: Row[Any], fresh: Sequence[Said], by: Caller, now: datetime) -> AuditRecord:
+    """Their word alone: a *no match* of theirs takes the place of an earlier match."""
+    counts = Counter(one.verdict.outcome for one in fresh)
+    return AuditRecord(
+        at=now,
+        actor=by.actor,
+        action=Action.KNOWN_ERROR_SAID,
+        customer=artifact.customer,
+        ticket=ticket_rows.id_of(artifact.ticket),
+        agent=artifact.agent,
+        facts=facts(
+            artifact=artifact.artifact,
+            **{outcome.value: counts[outcome] for outcome in Outcome},
+            said_sha256=hashlib.sha256(
+                to_json([(one.known_error, one.version, one.verdict.outcome) for one in fresh])
+            ).hexdigest(),
+        ),
+    )
 
 
 def _versions(conn: Connection, wanted: Select[Any], where: ColumnElement[bool]) -> set[tuple[str, int]]:

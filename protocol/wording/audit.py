@@ -249,6 +249,10 @@ TABLE: dict[str, tuple[str, str]] = {
         "A diagnosis shows a known error.",
         "Un diagnóstico muestra un error conocido.",
     ),
+    "audit.action.known-error.said": (
+        "{who} compared a sealed diagnosis with the known errors.",
+        "{who} comparó un diagnóstico sellado con los errores conocidos.",
+    ),
     "audit.action.known-error.judged": (
         "{who} said whether a known error was recognised rightly.",
         "{who} dijo si un error conocido se reconoció bien.",

@@ -163,6 +163,12 @@ async def test_a_sealed_bundle_is_judged_by_who_opened_it_and_only_the_verdict_c
         (row,) = await _matches(site, ticket, "lia")
         assert (row["verdict"], row["by"], row["evidence"], row["bindings"]) == ("match", "lia", [], [])
         assert await _matches(site, ticket, "toni") == []
+        # What somebody says counts as it stands: it is in the log, once.
+        assert (await post()).status == 200
+        (record,) = await site.records("known-error.said")
+        stated = {fact["key"]: fact["value"] for fact in record["facts"]}
+        assert (record["actor"]["id"], record["ticket"]) == ("lia", ticket)
+        assert (stated["artifact"], stated["match"], stated["no_match"]) == (artifact, "1", "0")
 
 
 async def test_a_bundle_that_lies_or_breaks_is_set_aside_and_the_next_one_judged(tmp_path: Path) -> None:
