@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+import unicodedata
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -124,8 +125,15 @@ def _table(body: Body) -> list[str]:
 
 
 def _quoted(value: str) -> str:
-    """A TOML basic string; JSON's escapes are among TOML's."""
-    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+    """A TOML basic string; JSON's escapes are among TOML's. What a terminal would obey is escaped: others
+    wrote it, and it is shown."""
+    return "".join(map(_shown, json.dumps(str(value), ensure_ascii=False)))
+
+
+def _shown(char: str) -> str:
+    if unicodedata.category(char) not in ("Cc", "Cf", "Co", "Cn", "Zl", "Zp"):
+        return char
+    return f"\\u{ord(char):04x}" if ord(char) < 1 << 16 else f"\\U{ord(char):08x}"
 
 
 def _lines(value: str) -> str:

@@ -88,7 +88,7 @@ def read_regular(path: Path, limit: int) -> bytes:
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise RelevoError(Code.USAGE, f"{path}: not a file")
-            content = file.read(limit + 1)
+            content = file.read(limit + 1) or b""  # None: a file of /proc that would have us wait
     except OSError as error:
         raise RelevoError(Code.USAGE, f"{path}: cannot be read") from error
     if len(content) > limit:

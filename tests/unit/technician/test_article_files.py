@@ -30,6 +30,12 @@ def test_what_is_written_as_toml_is_read_back_the_same(
     assert read_article(file, "en") == (text, review)
 
 
+def test_an_article_as_toml_says_nothing_to_a_terminal() -> None:
+    evil = "a\x1b[2J\x9b2J\u202egpj.exe\u2028\x85\U000e0041"
+    out = toml_of(ArticleText(en=Body(title=evil, symptoms=evil, body=f"{evil}\n{evil}")), None)
+    assert all(char == "\n" or char.isprintable() for char in out)
+
+
 def test_markdown_takes_its_title_from_its_heading(tmp_path: Path) -> None:
     file = tmp_path / "guide.md"
     file.write_text('+++\nvisibility = "public"\nsymptoms = "no imprime"\n+++\n# Impresora\n\nReinicie.\n')
