@@ -28,8 +28,6 @@ BUILTINS = frozenset({"service.status", "service.plan", "service.start", "servic
 """Steps that the agent itself carries out; each reads its parameters by their declared names."""
 SETTING_BUILTINS = frozenset({"service.status"})
 SELF_SERVICE_RISKS = frozenset({Risk.READ_ONLY, Risk.LOW})
-_BOUNDED = frozenset({"enum", "int", "duration"})
-"""Types of parameters of which the manifest lists or bounds every value."""
 
 ToolName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$(?!\n)")]
 FileName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,50}$(?!\n)")]
@@ -289,8 +287,13 @@ def _require_self_service(manifest: Manifest) -> None:
     _require(manifest.approval.min_tier == 1, "self_service", "is not for fixes that want a higher tier")
     if manifest.run_as == "root":
         for spec in manifest.params:
-            bounded = spec.type in _BOUNDED or bool(spec.pattern)
-            _require(bounded, "self_service", f"as root, parameter {spec.name} wants a pattern of its own")
+            ranged = spec.type in NUMERIC and None not in (spec.min, spec.max)
+            bounded = spec.type == "enum" or ranged or bool(spec.pattern)
+            _require(
+                bounded,
+                "self_service",
+                f"as root, parameter {spec.name} wants a pattern of its own, or min and max",
+            )
 
 
 def _steps(manifest: Manifest) -> list[tuple[str, Step]]:

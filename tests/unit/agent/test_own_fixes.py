@@ -201,6 +201,30 @@ def test_a_mark_on_what_users_must_not_run_alone_is_no_manifest(own: OwnWorld, o
         parse_manifest(own.toml.replace(old, new).encode(), {"step.py": STEP})
 
 
+@pytest.mark.parametrize(
+    ("type_", "bounds", "taken"),
+    [
+        ("int", "", False),
+        ("int", "min = 0, ", False),
+        ("duration", "max = 3600, ", False),
+        ("int", "min = 0, max = 9, ", True),
+        ("duration", "min = 60, max = 3600, ", True),
+    ],
+)
+def test_as_root_a_number_has_both_its_ends(own: OwnWorld, type_: str, bounds: str, taken: bool) -> None:
+    number = (
+        f'params = [{{name = "n", type = "{type_}", {bounds}title = {{en = "n", es = "n"}}}}, {{name = "mark"'
+    )
+    toml = own.toml.replace('run_as = "user"', 'run_as = "root"')
+    toml = toml.replace('type = "path"', 'type = "path", pattern = "/srv/one"')
+    toml = toml.replace('params = [{name = "mark"', number)
+    if taken:
+        assert parse_manifest(toml.encode(), {"step.py": STEP}).self_service
+        return
+    with pytest.raises(RelevoError, match="min and max"):
+        parse_manifest(toml.encode(), {"step.py": STEP})
+
+
 def test_as_root_every_value_is_one_that_the_signer_named(own: OwnWorld) -> None:
     root = own.toml.replace('run_as = "user"', 'run_as = "root"')
     with_pattern = root.replace('type = "path"', 'type = "path", pattern = "/srv/one"')
