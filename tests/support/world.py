@@ -48,15 +48,21 @@ class CommandFailed(AssertionError):
 
 
 def wait_until(what: str, condition: Callable[[], Any], *, seconds: float = 20.0) -> Any:
-    """Poll until ``condition`` gives something true; fails loudly after ``seconds``."""
+    """Poll until ``condition`` gives something true; fails loudly after ``seconds``.
+
+    Most conditions start a program to look, which costs what is waited for its processor time: the looks
+    become rarer, down to two a second.
+    """
     deadline = time.monotonic() + seconds
+    pause = 0.05
     while True:
         found = condition()
         if found:
             return found
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds} s for {what}")
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(1.25 * pause, 0.5)
 
 
 def free_port() -> int:

@@ -144,13 +144,13 @@ def test_parts_sum_up_to_the_whole_to_the_microsecond(
     assert hours.open_us(start, middle) + hours.open_us(middle, end) == hours.open_us(start, end)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)  # each makes five tables, of up to 32 years
 @given(questions())
 def test_an_answer_does_not_depend_on_what_was_asked_before(
     asked: tuple[Calendar, datetime, datetime],
 ) -> None:
     used, fresh, start = Hours(asked[0]), Hours(asked[0]), asked[1]
-    used.business_minutes(start - timedelta(days=4_000), start + timedelta(days=12_000))
+    used.business_minutes(start - timedelta(days=1_500), start + timedelta(days=9_000))
     for minutes in (1, 500, 100_000, 5_000_000):
         assert used.add(start, minutes) == fresh.add(start, minutes)
 
