@@ -71,10 +71,10 @@ class Ring:
     def acknowledged(self, upto: int) -> None:
         """The broker knows everything up to ``upto``. If that is more than there is (this file was lost), go
         on from there: numbers that it knows it would pass over. It can never make us send anything again.
-
-        Args:
-            upto: at most ``PLAUSIBLE``, so that numbers are left.
+        A number over ``PLAUSIBLE`` moves nothing: some must be left.
         """
+        if upto > PLAUSIBLE:
+            return
         with self._db.transaction() as database:
             last = database.execute("SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'sample'")
             if upto > last.fetchone()[0]:
