@@ -70,6 +70,7 @@ tickets = Table(
     # For the first page of filtered lists at a million tickets (benchmarks/desk_lists.py).
     Index("ix_tickets_work", "state", "tier", "priority", "number"),
     Index("ix_tickets_customer_work", "customer", "state", "tier", "priority", "number"),
+    Index("ix_tickets_assignee_work", "assignee", "state", "number"),
     Index("ix_tickets_queue_number", "queue", "number"),
     # What a report of a period looks at.
     Index("ix_tickets_updated", "updated"),

@@ -21,6 +21,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_tickets_customer_work", "tickets", ["customer", "state", "tier", "priority", "number"]
     )
+    op.create_index("ix_tickets_assignee_work", "tickets", ["assignee", "state", "number"])
     op.create_index("ix_tickets_queue_number", "tickets", ["queue", "number"])
     op.create_index("ix_tickets_updated", "tickets", ["updated"])
     op.create_index(
