@@ -63,7 +63,6 @@ tickets = Table(
     Column("merged_into", BigInteger, ForeignKey("tickets.number")),
     Index("ix_tickets_customer", "customer", "number"),
     Index("ix_tickets_state", "state", "number"),
-    Index("ix_tickets_assignee", "assignee", "number"),
     Index("ix_tickets_agent", "agent", "number"),
     Index("ix_tickets_queue", "queue", "state", "number"),
     Index("ix_tickets_requester", "requester", "number"),

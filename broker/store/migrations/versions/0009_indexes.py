@@ -21,6 +21,8 @@ def upgrade() -> None:
     op.create_index(
         "ix_tickets_customer_work", "tickets", ["customer", "state", "tier", "priority", "number"]
     )
+    # With both, SQLite reads everything that somebody ever had, to save itself the sorting of what is open.
+    op.drop_index("ix_tickets_assignee", "tickets")
     op.create_index("ix_tickets_assignee_work", "tickets", ["assignee", "state", "number"])
     op.create_index("ix_tickets_queue_number", "tickets", ["queue", "number"])
     op.create_index("ix_tickets_updated", "tickets", ["updated"])
