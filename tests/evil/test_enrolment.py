@@ -29,7 +29,7 @@ from tests.evil.broker import EvilWorld, Honest, require_clean, signer_of
 from tests.evil.front import Answer, Asked
 from tests.support.world import BIN, Result
 
-MANY = 50
+MANY = 20
 AT_ONCE = 10
 """Processes at a time: fifty interpreters at once only measure the machine."""
 
