@@ -31,7 +31,7 @@ from tests.support.world import BIN, Result
 
 MANY = 20
 AT_ONCE = 10
-"""Processes at a time: fifty interpreters at once only measure the machine."""
+"""Processes at a time: more interpreters at once only measure the machine."""
 
 
 def enrol(world: EvilWorld, token: Path, folder: Path, status: int) -> Result:

@@ -77,7 +77,9 @@ def _field(wanted: Any, record: Record, field: str) -> bool:
             flags = 0
             for flag in wanted.flags:
                 flags |= getattr(re, flag.name)
-            return re.search(str(wanted.regexp.original), str(value), flags) is not None
+            # Python's ``$`` also stands before a last newline; RE2's, which is ours, only at the very end.
+            pattern = str(wanted.regexp.original).replace("$", r"\Z")
+            return re.search(pattern, str(value), flags) is not None
         case SigmaCompareExpression():
             number = wanted.number.number
             if not isinstance(value, int | float):
@@ -203,6 +205,7 @@ def ours(detection: dict[str, Any], record: Record) -> bool:
 @example({"a": {"message": "a\\*b"}, "condition": "a"}, [{"message": "a*b"}, {"message": "axb"}])
 @example({"a": {"message|contains": "b\\"}, "condition": "a"}, [{"message": "ab\\c"}, {"message": "ab"}])
 @example({"a": {"message": "\\\\*"}, "condition": "a"}, [{"message": "\\x"}, {"message": "*"}])
+@example({"a": {"message|re": "b$"}, "condition": "a"}, [{"message": "b\n"}])
 @example({"a": {"source": None}, "condition": "not a"}, [{"source": None}, {}, {"source": ""}])
 def test_every_rule_says_what_pysigma_makes_of_it(detection: dict[str, Any], records: list[Record]) -> None:
     for record in records:
