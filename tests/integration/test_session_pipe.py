@@ -117,7 +117,7 @@ async def test_only_one_leg_breaks_while_the_other_stays_attached(relay: Relay) 
 
 
 async def test_a_session_that_stays_apart_too_long_ends_as_lost_on_both_sides(relay: Relay) -> None:
-    async with open_session(relay, SmallAgent(), give_up_s=0.3) as session:
+    async with open_session(relay, SmallAgent(), give_up_s=3.0) as session:
         await relay.stop()
         for end in (session.agent, session.technician):
             assert (await end.wait_closed()).code is Code.SESSION_LOST
