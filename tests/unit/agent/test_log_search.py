@@ -90,7 +90,7 @@ def test_a_source_that_is_no_name_below_the_folders_is_refused(source: str) -> N
 
 
 @given(st.text(max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_no_source_leads_out_of_the_folder(source: str) -> None:
     try:
         wanted = parse_source(source)
@@ -291,7 +291,7 @@ def test_a_value_on_the_line_below_its_name_is_not_shown(logs: Path, name: str) 
 
 
 @given(st.binary(max_size=300), st.integers(0, 300))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_where_keys_stand_does_not_depend_on_where_blocks_are_cut(noise: bytes, cut: int) -> None:
     data = noise + b"-----BEGIN RSA PRIVATE KEY-----\nAAAA\nBBBB\n-----END RSA PRIVATE KEY-----\nafter"
     first, second = data[:cut], data[cut:]
@@ -410,7 +410,7 @@ def test_a_file_that_grows_during_the_search_is_read_as_it_was(logs: Path) -> No
     st.lists(st.binary(max_size=90).map(lambda line: line.replace(b"\n", b"")), max_size=30),
     st.integers(1, 64),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_blocks_hold_every_line_whole_and_in_order_whatever_is_read_at_once(
     lines: list[bytes], size: int
 ) -> None:

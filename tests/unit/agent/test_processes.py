@@ -219,7 +219,7 @@ def test_killing_a_session_that_is_gone_is_nothing() -> None:
     kill_session(done)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.lists(st.binary(max_size=50), max_size=30), st.integers(min_value=2, max_value=40))
 def test_kept_output_is_a_prefix_and_a_suffix_that_account_for_every_byte(
     pieces: list[bytes], limit: int

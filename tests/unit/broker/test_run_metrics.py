@@ -252,7 +252,7 @@ def test_spread_over_more_than_seven_days_it_is_no_candidate() -> None:
     assert [(p.tickets, p.tickets_7d, p.candidate) for p in problems(matches, period)] == [(6, 2, False)]
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(st.lists(st.tuples(st.integers(0, 40), st.sampled_from("abcd")), max_size=14), st.integers(1, 12))
 def test_the_fullest_window_is_what_trying_each_gives(events: list[tuple[int, str]], length: int) -> None:
     plain = max(

@@ -347,7 +347,7 @@ def plain(found: list[Sequence[Step]], period: Period) -> dict[str, tuple[int, i
     return {name: (good, all_) for name, (good, all_) in r.items()}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.lists(steps(), max_size=8))
 def test_rates_are_what_counting_by_the_words_of_the_definitions_gives(found: list[Sequence[Step]]) -> None:
     cases = [history(*said, number=i) for i, said in enumerate(found)]
@@ -370,7 +370,7 @@ def _open_plainly(said: Sequence[Step], moment: int) -> bool:
     return is_open
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.lists(steps(), max_size=8), st.lists(st.integers(-8 * DAY, 20 * DAY), min_size=1, max_size=6))
 def test_the_backlog_is_what_looking_at_each_ticket_at_each_moment_gives(
     found: list[Sequence[Step]], when: list[int]

@@ -427,7 +427,7 @@ def test_frames_of_an_old_carrier_that_come_late_are_ignored(pair: Pair) -> None
     assert pair.ends[1].stream.frame_received(late) == []
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(frame=st.binary(max_size=64))
 def test_any_bytes_are_a_rule_kept_or_a_typed_refusal(frame: bytes) -> None:
     pair = Pair()
