@@ -134,11 +134,11 @@ def test_hostile_words_change_no_header_and_no_markup(text: str, template: Templ
     check(text, text, text, text, template)
 
 
-_ORG = st.text(max_size=100).filter(lambda text: ">" not in text)
-"""An organisation's name is its own: it is not called like a quotation mark."""
+_NAME = st.text(max_size=100).filter(lambda text: ">" not in text)
+"""Names of the organisation and its people are its own: they are not called like a quotation mark."""
 
 
-@given(st.text(max_size=300), st.text(max_size=100), st.text(max_size=2_000), _ORG)
+@given(st.text(max_size=300), _NAME, st.text(max_size=2_000), _NAME)
 @example("a\r\nBcc: x@y", "=?utf-8?q?=0a?=", "\n.\nQUIT", "\x7f")
 def test_no_words_at_all_change_a_header(title: str, by: str, said: str, org: str) -> None:
     check(title, by, said, org)
