@@ -102,19 +102,9 @@ class Action(enum.StrEnum):
     """What the user let go with a ticket, artifact by artifact."""
 
 
-AGENT_ACTIONS = frozenset(
+SESSION_ACTS = frozenset(
     {
-        Action.SESSION_SHOWN,
-        Action.CONSENT_GIVEN,
-        Action.CONSENT_DENIED,
-        Action.CONSENT_WITHDRAWN,
-        Action.FLOOR_CHANGED,
         Action.AGENT_SESSION_OPENED,
-        Action.AGENT_SESSION_ENDED,
-        Action.AGENT_REFUSED,
-        Action.HELP_ASKED,
-        Action.ATTACHMENT_SENT,
-        Action.ATTACHMENT_FETCHED,
         Action.DIAGNOSE_STARTED,
         Action.DIAGNOSE_DONE,
         Action.LOGS_STARTED,
@@ -130,6 +120,22 @@ AGENT_ACTIONS = frozenset(
         Action.FIX_DONE,
         Action.FIX_UNDO_STARTED,
         Action.FIX_UNDONE,
+    }
+)
+"""What an agent does within a session: nothing of it without the consent to that session."""
+
+AGENT_ACTIONS = SESSION_ACTS | frozenset(
+    {
+        Action.SESSION_SHOWN,
+        Action.CONSENT_GIVEN,
+        Action.CONSENT_DENIED,
+        Action.CONSENT_WITHDRAWN,
+        Action.FLOOR_CHANGED,
+        Action.AGENT_SESSION_ENDED,
+        Action.AGENT_REFUSED,
+        Action.HELP_ASKED,
+        Action.ATTACHMENT_SENT,
+        Action.ATTACHMENT_FETCHED,
         Action.FIX_INTERRUPTED,
         Action.SELF_SERVICE_STARTED,
         Action.SELF_SERVICE_ENDED,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import subprocess
@@ -73,11 +74,9 @@ def _report(process: subprocess.Popen[bytes], parameters: bytes, timeout_s: floa
     deadline = time.monotonic() + timeout_s
     line = b""
     with process.stdout as answers:
-        try:
-            with process.stdin as questions:
-                questions.write(parameters)
-        except BrokenPipeError:
-            pass  # it died; what it left on stdout or its exit status says more
+        # A broken pipe: it died; what it left on stdout or its exit status says more.
+        with contextlib.suppress(BrokenPipeError), process.stdin as questions:
+            questions.write(parameters)
         while not line.endswith(b"\n") and len(line) < _MAX_REPORT:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([answers], [], [], left)[0]:

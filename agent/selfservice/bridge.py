@@ -85,11 +85,10 @@ class Bridge:
 async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
     """Bytes until the source ends; then the target is closed, so that its reader sees the end."""
     try:
-        while piece := await source.read(_PIECE):
-            target.write(piece)
-            await target.drain()
-    except (ConnectionError, BrokenPipeError):
-        pass
+        with contextlib.suppress(ConnectionError):  # the other side has gone: the end is passed on below
+            while piece := await source.read(_PIECE):
+                target.write(piece)
+                await target.drain()
     finally:
-        with contextlib.suppress(ConnectionError, BrokenPipeError, RuntimeError):
+        with contextlib.suppress(ConnectionError, RuntimeError):
             target.close()

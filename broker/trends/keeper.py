@@ -7,6 +7,7 @@ which events of tickets were read. A broker that was killed anywhere goes on fro
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -43,11 +44,9 @@ async def keeping_trends(broker: Broker) -> AsyncIterator[None]:
 
 async def _follow(broker: Broker) -> None:
     while True:
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LOOK_S):
                 await broker.trends_came.wait()
-        except TimeoutError:
-            pass
         broker.trends_came.clear()
         try:
             await look(broker)

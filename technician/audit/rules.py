@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from protocol.api import AuditEntryView
-from protocol.audit import AGENT_ACTIONS, Action, AuditRecord, leaf_data
+from protocol.audit import AGENT_ACTIONS, SESSION_ACTS, Action, AuditRecord, leaf_data
 from protocol.dsse import payload_type
 from protocol.envelope import Envelope
 from protocol.errors import RelevoError
@@ -35,27 +35,7 @@ _REFUSALS = frozenset(
 )
 """The evidence of these is what was refused: forged, replayed or foreign, and kept for that."""
 
-_NEED_CONSENT = frozenset(
-    {
-        Action.SESSION_OPENED,
-        Action.AGENT_SESSION_OPENED,
-        Action.DIAGNOSE_STARTED,
-        Action.DIAGNOSE_DONE,
-        Action.LOGS_STARTED,
-        Action.LOGS_DONE,
-        Action.SCREENSHOT_STARTED,
-        Action.SCREENSHOT_DONE,
-        Action.FILES_OPENED,
-        Action.FILE_READ,
-        Action.FILE_WRITTEN,
-        Action.FIX_PLANNED,
-        Action.FIX_STARTED,
-        Action.FIX_STEP,
-        Action.FIX_DONE,
-        Action.FIX_UNDO_STARTED,
-        Action.FIX_UNDONE,
-    }
-)
+_NEED_CONSENT = SESSION_ACTS | {Action.SESSION_OPENED}
 """Nothing of this may stand in the log before the consent to its session."""
 
 

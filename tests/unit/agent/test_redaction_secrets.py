@@ -225,11 +225,15 @@ def test_a_secret_does_not_survive_in_forms_that_were_tried_against_the_rules(fo
     residual(clean.encode())
 
 
-@pytest.mark.parametrize("form", FORMS)
+FORMS_OF_LINES = [
+    form for form in FORMS if not form.startswith(("db:", "[smtp", "requirepass", "export", "    Key"))
+]
+"""The others are forms of configuration files, not of log lines."""
+
+
+@pytest.mark.parametrize("form", FORMS_OF_LINES)
 def test_a_secret_does_not_survive_after_a_log_prefix(form: str) -> None:
     line = f"Nov 21 10:00:00 host app[12]: request {form.format(CANARY)}"
-    if form.startswith(("db:", "[smtp", "requirepass", "export", "    Key")):
-        pytest.skip("a form of files, not of log lines")
     assert "canary" not in redactor().text(line)
 
 

@@ -17,6 +17,14 @@ BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
+    _connectors()
+    _connector_links()
+    _connector_received()
+    _connector_echoes()
+    _connector_parked()
+
+
+def _connectors() -> None:
     op.create_table(
         "connectors",
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -35,6 +43,9 @@ def upgrade() -> None:
         sa.Column("kept", sa.BigInteger(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_connectors")),
     )
+
+
+def _connector_links() -> None:
     op.create_table(
         "connector_links",
         sa.Column("connector", sa.String(length=64), nullable=False),
@@ -48,6 +59,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_connector_links_remote", "connector_links", ["connector", "remote", "ticket"])
     op.create_index("ix_connector_links_ticket", "connector_links", ["ticket"])
+
+
+def _connector_received() -> None:
     op.create_table(
         "connector_received",
         sa.Column("connector", sa.String(length=64), nullable=False),
@@ -57,12 +71,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("connector", "event", name=op.f("pk_connector_received")),
     )
     op.create_index("ix_connector_received_position", "connector_received", ["connector", "position"])
+
+
+def _connector_echoes() -> None:
     op.create_table(
         "connector_echoes",
         sa.Column("connector", sa.String(length=64), nullable=False),
         sa.Column("log_index", BIG_ID, autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("connector", "log_index", name=op.f("pk_connector_echoes")),
     )
+
+
+def _connector_parked() -> None:
     op.create_table(
         "connector_parked",
         sa.Column("connector", sa.String(length=64), nullable=False),
