@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from typing import TypeVar
 
@@ -29,7 +30,8 @@ def ask(folder: Folder, request: messages.LocalRequest, answer: type[A], *, time
             channel.settimeout(timeout_s)
             with socket_address(folder.socket) as address:
                 channel.connect(address)
-            channel.sendall(frame(msgspec.msgpack.encode(request)))
+            with contextlib.suppress(ConnectionError):  # it refused and hung up: its words are read below
+                channel.sendall(frame(msgspec.msgpack.encode(request)))
             while data := channel.recv(64 << 10):
                 for body in reader.feed(data):
                     return _expect(from_msgpack(body, messages.LocalAnswer), answer)

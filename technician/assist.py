@@ -6,6 +6,7 @@ open session should cost about as much as starting Python.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -37,7 +38,8 @@ _READ = 256 << 10
 def exchange(held: HeldSession, request: Request, *, timeout_s: float | None) -> Iterator[Event]:
     """Send ``request`` at once; give the events as they come, stop after ``Completed`` (which is not given).
 
-    What the caller does before it takes the first event, the machine's work goes on beside. Closing the iterator early tells the agent that nobody wants the rest.
+    The machine works on beside what the caller does before it takes the first event. Closing the
+    iterator early tells the agent that nobody wants the rest.
 
     Args:
         timeout_s: longest silence between two events, seconds; None: as long as the session lives.
@@ -49,11 +51,17 @@ def exchange(held: HeldSession, request: Request, *, timeout_s: float | None) ->
     holder = _connect(held)
     holder.settimeout(timeout_s)
     try:
-        holder.sendall(ASSIST + frame(to_msgpack(request)))
+        _say(holder, ASSIST + frame(to_msgpack(request)))
     except OSError as error:
         holder.close()
         raise _cut(held) from error
     return _events(held, holder)
+
+
+def _say(holder: socket.socket, sent: bytes) -> None:
+    """Send; to one that has hung up already, nothing: its last words say why and can still be read."""
+    with contextlib.suppress(ConnectionError):
+        holder.sendall(sent)
 
 
 def _events(held: HeldSession, holder: socket.socket) -> Iterator[Event]:
@@ -87,7 +95,7 @@ def _control(held: HeldSession, message: Control) -> HeldRecord:
     with _connect(held) as holder:
         holder.settimeout(_CONTROL_S)
         try:
-            holder.sendall(CONTROL + frame(to_msgpack(message)))
+            _say(holder, CONTROL + frame(to_msgpack(message)))
             for body in _frames(holder):
                 record: HeldRecord = from_msgpack(body, HeldRecord)
                 return record

@@ -40,7 +40,8 @@ class Channel:
             RelevoError: what the worker answers; ``interrupted`` when it went away; ``timeout``.
         """
         try:
-            self._connection.sendall(frame(msgspec.msgpack.encode(command)))
+            with contextlib.suppress(ConnectionError):  # it refused and hung up: its words are read below
+                self._connection.sendall(frame(msgspec.msgpack.encode(command)))
             while True:
                 said = self._next()
                 if isinstance(said, messages.Looking | messages.Stepping):
