@@ -72,7 +72,7 @@ def blocks(read: Read) -> Iterator[tuple[bytes, int]]:
             first = data.find(b"\n")
             yield carry[:LINE_WINDOW] + b"\n" + data[first + 1 : cut], taken
         else:
-            yield carry + data[:cut], taken
+            yield b"".join((carry, memoryview(data)[:cut])), taken  # one copy, not two
         taken = 0
         carry = data[cut:]
     if carry:
