@@ -5,19 +5,23 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from agent import processes
 from agent.collectors.base import Context, NotApplicable, pairs
+from agent.processes import Finished
 from protocol.diagnosis import NamedFact, Output, Status, fact, table
 
 _STATUS = Path("/var/lib/dpkg/status")
 _STATUS_BYTES = 64 << 20
 _WHOLE = ("installed", "config-files", "not-installed")
 _UPGRADE = re.compile(
-    r"^Inst (?P<name>\S+) \[(?P<old>[^\]]*)\] \((?P<new>\S+) (?P<source>[^)]*)\)", re.MULTILINE
+    r"^(?P<name>[^\s/]+)/(?P<suites>\S*) (?P<new>\S+) \S+ \[upgradable from: (?P<old>[^\]]*)\]", re.MULTILINE
 )
-_UPGRADE_S = 20.0
+"""A line of ``apt list --upgradable`` in the C locale; apt-private/private-output.cc, ListSingleVersion."""
+_APT_S = 20.0
+_NO_LOCK = ("-o", "Debug::NoLocking=1")
 
 
 def packages(context: Context) -> Output:
@@ -30,26 +34,24 @@ def packages(context: Context) -> Output:
 
 
 def _dpkg(context: Context) -> Output:
-    installed, held, broken = 0, 0, []
+    installed, held, broken = 0, set[str](), []
     for name, version, want, error, state in _dpkg_status(context.read(_STATUS, _STATUS_BYTES) or ""):
         installed += state == "installed"
-        held += want == "hold"
+        if want == "hold":
+            held.add(name)
         if state not in _WHOLE or error != "ok":
             broken.append((name, version, state))
-    simulated = context.run(
-        "apt-get", "-s", "-o", "Debug::NoLocking=1", "-o", "APT::Get::Show-User-Simulation-Note=0", "upgrade",
-        timeout_s=_UPGRADE_S,
-    )  # fmt: skip
-    known = simulated is not None and simulated.rc == 0
-    upgrades = list(_upgrades(simulated.text)) if simulated is not None and known else []
-    unmet = simulated is not None and "Unmet dependencies" in simulated.error_text + simulated.text
+    listed, checked = _apt(context)
+    known = listed is not None and listed.rc == 0
+    upgrades = [row for row in _upgrades(listed.text) if row[0] not in held] if listed and known else []
+    unmet = checked is not None and "Unmet dependencies" in checked.error_text + checked.text
     return Output(
         status=Status.OK if known else Status.PARTIAL,
         reason="" if known else "upgrades-unknown",
         facts=(
             fact("manager", "dpkg"),
             fact("installed_count", installed),
-            fact("held_count", held),
+            fact("held_count", len(held)),
             fact("broken_count", len(broken)),
             fact("interrupted", any(Path("/var/lib/dpkg/updates").glob("[0-9]*"))),
             fact("unmet_dependencies", unmet),
@@ -63,6 +65,16 @@ def _dpkg(context: Context) -> Output:
             table("upgradable", ("name", "installed", "available", "security"), upgrades),
         ),
     )
+
+
+def _apt(context: Context) -> tuple[Finished | None, Finished | None]:
+    """What could be upgraded, and whether all dependencies are met. Beside each other: where apt's cache
+    is not kept, most of their time goes into making it. (Simulating the upgrade says both at once and
+    takes ten times as long.)"""
+    with ThreadPoolExecutor(2) as both:
+        listed = both.submit(context.run, "apt", "-qq", "list", "--upgradable", timeout_s=_APT_S)
+        checked = both.submit(context.run, "apt-get", "-qq", "-s", *_NO_LOCK, "check", timeout_s=_APT_S)
+        return listed.result(), checked.result()
 
 
 def _dpkg_status(text: str) -> Iterator[tuple[str, str, str, str, str]]:
@@ -80,7 +92,7 @@ def _dpkg_status(text: str) -> Iterator[tuple[str, str, str, str, str]]:
 
 def _upgrades(text: str) -> Iterator[tuple[str, str, str, bool]]:
     for found in _UPGRADE.finditer(text):
-        yield found["name"], found["old"], found["new"], "security" in found["source"].lower()
+        yield found["name"], found["old"], found["new"], "security" in found["suites"].lower()
 
 
 def _rpm(context: Context) -> Output:

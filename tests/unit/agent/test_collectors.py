@@ -25,6 +25,7 @@ from agent.collectors.base import Context
 from agent.collectors.functions import FUNCTIONS
 from agent.collectors.messages import Settings
 from agent.collectors.runner import CollectorHost
+from agent.collectors.software import _upgrades
 from protocol.diagnosis import CollectorResult, Output, Status, ragged
 from protocol.wire import from_msgpack, to_msgpack
 from protocol.wording.diagnosis import TABLE
@@ -466,3 +467,19 @@ def test_queues_of_lpstat_are_read() -> None:
         ("ink", True, "printing", None),
     ]
     assert printing.parse_jobs("ink-7   ana   1024   Sat 21 Nov 2026\n") == [("ink", 7, "ana", 1024)]
+
+
+LISTED = """\
+apt/oldstable-security 2.6.2 amd64 [upgradable from: 2.6.1]
+libc6/stable,stable-security 2.36-9+deb12u10 i386 [upgradable from: 2.36-9+deb12u9]
+tzdata/stable-updates 2025b-0+deb12u1 all [upgradable from: 2024a-0+deb12u1]
+perl/now 5.36.0-7 amd64 [residual-config]
+"""
+
+
+def test_upgrades_are_read_from_what_apt_lists() -> None:
+    assert list(_upgrades(LISTED)) == [
+        ("apt", "2.6.1", "2.6.2", True),
+        ("libc6", "2.36-9+deb12u9", "2.36-9+deb12u10", True),
+        ("tzdata", "2024a-0+deb12u1", "2025b-0+deb12u1", False),
+    ]
