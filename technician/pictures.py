@@ -30,6 +30,11 @@ class Picture:
     height: int
 
 
+def make_ready() -> None:
+    """Load what ``clean`` needs, while the picture is still on its way."""
+    import PIL.PngImagePlugin  # noqa: F401
+
+
 def clean(data: bytes) -> Picture:
     """The same picture, encoded by us.
 

@@ -16,7 +16,8 @@ from protocol.errors import Code, RelevoError
 from protocol.frames import frame
 from protocol.wire import to_msgpack
 
-_COMPRESSION = 6
+_COMPRESSION = 3
+"""Of zlib. A desktop becomes as small with it as with 6, and sooner."""
 _PR_SET_PDEATHSIG = 1
 
 

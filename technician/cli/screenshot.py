@@ -16,7 +16,7 @@ from protocol.drivers.terminal import Command, emit_json, note, option, printabl
 from protocol.errors import Code, RelevoError
 from technician.assist import exchange, find_session
 from technician.cli.common import Progress, progress, technician_options
-from technician.pictures import MAX_BYTES, Picture, clean
+from technician.pictures import MAX_BYTES, Picture, clean, make_ready
 
 _SILENCE_S = 60.0
 _MAX_PICTURES = 16
@@ -137,6 +137,7 @@ def screenshot(ticket: str, output: Path, monitor: int | None, home: Path, as_js
     with progress() as line:
         line.update(words()("screenshot.waiting"), 0, None)
         events = exchange(held, assist.Screenshot(monitor=monitor), timeout_s=_SILENCE_S)
+        make_ready()
         written = save(pictures(events, line, artifacts), output.expanduser())
     if not written:
         raise RelevoError(Code.MALFORMED, "no picture came")
