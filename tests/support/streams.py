@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from broker.app import make_app
 from protocol.sse import EventReader, ServerEvent
 from tests.unit.broker.world import World
 
@@ -81,7 +80,7 @@ async def reading(
         reader.news.set()
 
     async def serve() -> None:
-        await make_app(world.broker, world.rows)(scope, receive, send)
+        await world.app(scope, receive, send)
 
     task = asyncio.create_task(serve())
     try:

@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from securesystemslib.signer import CryptoSigner, SSlibKey
+from starlette.types import ASGIApp
 from tuf.api.metadata import DelegatedRole, Delegations, Metadata, Role, Root, TargetFile, Targets
 
 from broker import setup
@@ -320,6 +321,14 @@ class World:
     org: Org
     clock: Clock
     rows: tuple[Row, ...] = ROUTES
+    _app: tuple[Broker, tuple[Row, ...], ASGIApp] | None = None
+
+    @property
+    def app(self) -> ASGIApp:
+        """The whole application, made once and again after ``broker`` or ``rows`` were set."""
+        if self._app is None or self._app[0] is not self.broker or self._app[1] is not self.rows:
+            self._app = (self.broker, self.rows, make_app(self.broker, self.rows))
+        return self._app[2]
 
     async def call(
         self,
@@ -352,7 +361,7 @@ class World:
             "server": ("broker.test", 8443),
             "extensions": {},
         }
-        return await asgi(make_app(self.broker, self.rows), scope, [data])
+        return await asgi(self.app, scope, [data])
 
     async def upgrade(self, path: str, token: str | None = None, *, source: str = "192.0.2.1") -> Answer:
         """A WebSocket handshake that the guard should refuse; the HTTP answer to it."""
@@ -371,7 +380,7 @@ class World:
             "subprotocols": [],
             "extensions": {"websocket.http.response": {}},
         }
-        return await asgi(make_app(self.broker, self.rows), scope, [])
+        return await asgi(self.app, scope, [])
 
     async def login(self, who: str) -> str:
         """A bearer token."""

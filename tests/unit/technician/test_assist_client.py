@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from protocol import assist
+from protocol.drivers.files import socket_address
 from protocol.errors import Code, RelevoError
 from protocol.frames import frame
 from protocol.ids import new_grant_id
@@ -31,7 +32,8 @@ def refusing(tmp_path: Path) -> Iterator[HeldSession]:
     )  # fmt: skip
     held = HeldSession(folder=tmp_path, record=record)
     with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(str(held.socket))
+        with socket_address(held.socket) as address:
+            listening.bind(address)
         listening.listen()
         listening.settimeout(20)
         thread = threading.Thread(target=_refuse, args=(listening,))
