@@ -125,7 +125,13 @@ class Flow:
             return self.story
         opened = open_ticket(None if self.story.category == OTHER else self.story.category)
         self.story.ticket, self.story.similar = opened.ticket, opened.similar
-        self._close("ticket", opened.ticket)
+        try:
+            self._close("ticket", opened.ticket)
+        except RelevoError as error:
+            # The ticket is open: the user gets its number, and not an error that makes them ask again.
+            self.story.outcome = "ticket"
+            self._talk.trouble(error)
+            return self.story
         if attach:
             self._attach()
         return self.story

@@ -33,7 +33,7 @@ from protocol.documents import PROTOCOL_VERSION, Attachment
 from protocol.dsse import seal
 from protocol.errors import Code, RelevoError
 from protocol.fix_states import RunState
-from protocol.frames import FrameReader
+from protocol.frames import FrameReader, frame
 from protocol.organisation import DEFAULT_POLICY, Organisation, Revoked
 from protocol.scopes import Clearance, Risk
 from protocol.sshkeys import KeySigner
@@ -145,6 +145,30 @@ def test_who_leaves_once_the_ticket_is_there_is_not_told_as_having_given_up(
     closed: messages.Command = from_msgpack(body, messages.Command)
     assert isinstance(closed, messages.Close)
     assert (closed.outcome, closed.ticket) == (outcome, ticket)
+
+
+async def test_a_disk_that_fills_up_behind_the_ticket_does_not_hide_its_number(tmp_path: Path) -> None:
+    talk = Scripted(diagnose=False, fix=None, params={}, solved=False, guide=None, answers={}, attach=True)
+    run = ids.new_grant_id()
+    ours, theirs = socket.socketpair()
+
+    def worker() -> None:
+        frames = FrameReader()
+        for answer in (
+            messages.Begun(run=run, words=""),
+            messages.Failed(code=Code.CANNOT_RECORD, detail="journal.db: database or disk is full"),
+        ):
+            while not list(frames.feed(theirs.recv(1 << 16))):
+                continue
+            theirs.sendall(frame(msgspec.msgpack.encode(answer)))
+
+    with ours, theirs:
+        serving = asyncio.create_task(asyncio.to_thread(worker))
+        flow = Flow(Folder(tmp_path), Channel(ours), talk, "no imprime", "es")
+        opened = local.TicketOpened(ticket="T-5")
+        story = await asyncio.to_thread(flow.run, lambda _category: opened)
+        await serving
+    assert (story.ticket, story.outcome) == ("T-5", "ticket")
 
 
 # --- what leaves -------------------------------------------------------------------------------
