@@ -116,11 +116,10 @@ class _Parser:
 
     def _several(self, kind: str, pattern: str) -> Node:
         wanted = "*" if pattern == "them" else pattern
-        shape = re.compile(".*".join(re.escape(part) for part in wanted.split("*")))
         found = [
             name
             for name in self._names
-            if shape.fullmatch(name) and (pattern.startswith("_") or not name.startswith("_"))
+            if _fits(wanted, name) and (pattern.startswith("_") or not name.startswith("_"))
         ]
         if not found:
             raise _wrong(f"{pattern!r} names no selection")
@@ -136,6 +135,24 @@ class _Parser:
             raise _wrong(f"a name is missing before {word or 'the end'!r}")
         self._at += 1
         return word
+
+
+def _fits(pattern: str, name: str) -> bool:
+    """Whether ``name`` is ``pattern``, in which ``*`` stands for anything. Each part is looked for once, from
+    where the one before it ended: as a regular expression, a dozen stars would take years."""
+    first, *between = pattern.split("*")
+    if not between:
+        return name == pattern
+    last = between.pop()
+    if len(name) < len(first) + len(last) or not (name.startswith(first) and name.endswith(last)):
+        return False
+    at, end = len(first), len(name) - len(last)
+    for part in between:
+        at = name.find(part, at, end)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
 
 
 def _wrong(why: str) -> RelevoError:

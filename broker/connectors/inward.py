@@ -10,6 +10,7 @@ import asyncio
 import functools
 from dataclasses import dataclass
 
+import structlog
 from sqlalchemy import func, select
 
 from broker.connectors import plain, rows
@@ -27,6 +28,7 @@ from broker.connectors.contract import (
 from broker.connectors.plain import Veil, Words
 from broker.connectors.rows import Link
 from broker.connectors.states import Outcome, set_state
+from broker.store.databases import is_storage_fault
 from broker.store.engine import Tx
 from broker.store.tables import audit
 from broker.store.ticket_tables import ticket_events
@@ -37,7 +39,7 @@ from broker.tickets.events import Doer, write
 from broker.tickets.events import Event as TicketEvent
 from protocol.api import TicketNew, TicketView
 from protocol.audit import Action
-from protocol.errors import RelevoError
+from protocol.errors import Code, RelevoError
 from protocol.scopes import Clearance
 from protocol.tickets import FINAL_STATES, Happening, Party
 from protocol.wire import facts
@@ -45,6 +47,7 @@ from protocol.wire import facts
 _OVER = frozenset({Wish.SOLVED, Wish.DROPPED})
 _NO_WORDS = Words("", "")
 MAX_NAMED = 10
+_log = structlog.get_logger("broker.connectors")
 KINDS: dict[type[Event], str] = {Opened: "opened", Said: "said", StateSet: "state"}
 
 
@@ -85,7 +88,7 @@ async def take(channel: Channel, event: Event) -> None:
     """Take in one event, or record why not. Raises RelevoError: of ``HOLD_UP``."""
     store = channel.broker.store
     try:
-        incoming = await _fetch(channel, event)
+        incoming = await _readable(channel, event)
     except RelevoError as error:
         if error.code in HOLD_UP:
             raise
@@ -117,6 +120,23 @@ async def again(channel: Channel, event: str) -> None:
 
 
 # --- before the transaction --------------------------------------------------------------------
+
+
+async def _readable(channel: Channel, event: Event) -> Incoming:
+    """As ``_fetch``; words that find a fault of ours are set aside, or all that come after them would wait.
+
+    Raises:
+        RelevoError: as ``_fetch``; ``not-applicable``.
+    """
+    try:
+        return await _fetch(channel, event)
+    except RelevoError:
+        raise
+    except Exception as error:
+        if is_storage_fault(error):
+            raise
+        _log.exception("bug", connector=channel.name, there=event.event)
+        raise RelevoError(Code.NOT_APPLICABLE, f"a fault of ours: {type(error).__name__}") from error
 
 
 async def _fetch(channel: Channel, event: Event) -> Incoming:

@@ -6,6 +6,7 @@ TransactionSQL, Debian's request-tracker5 5.0.3.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -279,7 +280,7 @@ class RequestTracker:
             elif kind == "text/plain" and part.Content:
                 return rt.with_files(rt.decoded(part), files)
             elif kind == "text/html" and part.Content and not html:
-                html = from_html(rt.decoded(part))
+                html = await asyncio.to_thread(from_html, rt.decoded(part))
         return rt.with_files(html, files)
 
     # --- what is done there --------------------------------------------------------------------

@@ -194,9 +194,9 @@ def _refusal(method: str, path: str, status: int, content: bytes) -> RelevoError
 def _date(answer: httpx2.Response) -> datetime | None:
     try:
         found = parsedate_to_datetime(answer.headers.get("date", ""))
-    except (TypeError, ValueError):
+        return found.astimezone(UTC) if found.tzinfo else None
+    except (TypeError, ValueError, OverflowError):
         return None
-    return found.astimezone(UTC) if found.tzinfo else None
 
 
 def text_query(value: Any) -> str:

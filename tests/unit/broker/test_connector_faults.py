@@ -12,6 +12,7 @@ import pytest
 
 from broker.connectors import keeper, rows
 from broker.connectors.contract import HOLD_UP
+from broker.connectors.request_tracker import RequestTracker
 from broker.connectors.settings import QueueOf, path_of, remove, save
 from protocol.errors import Code, RelevoError
 from protocol.tickets import State
@@ -182,6 +183,24 @@ async def test_numbers_without_end_and_names_that_are_paths_do_no_harm(rt: Small
         assert await fails(bridge) is Code.MALFORMED
     rt.spoil = lambda method, path: None
     await bridge.look()
+
+
+class Faulty(RequestTracker):
+    """A connector with a fault that one mail finds."""
+
+    async def opening(self, remote: str) -> str:
+        found = await super().opening(remote)
+        return str(int(found.removeprefix("poison "))) if found.startswith("poison") else found
+
+
+async def test_words_that_find_a_fault_of_ours_hold_up_nobody_elses(rt: SmallRt, bridge: Bridge) -> None:
+    await bridge.look()
+    bridge.channel.remote.__class__ = Faulty
+    poisoned, sound = rt.open("One", "poison " + "9" * 5_000), rt.open("Two", "sound")
+    await bridge.look()
+    assert await bridge.by_external(f"RT#{poisoned}") == []
+    assert len(await bridge.by_external(f"RT#{sound}")) == 1
+    assert [one.code for one in await bridge.parked()] == [Code.NOT_APPLICABLE.value]
 
 
 async def test_many_things_at_once_cross_in_order_and_once(rt: SmallRt, bridge: Bridge) -> None:

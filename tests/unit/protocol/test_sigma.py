@@ -34,6 +34,7 @@ from sigma.types import (
 from protocol.diagnosis import Cell
 from protocol.errors import Code, RelevoError
 from protocol.sigma import LogSignature, enough, matches, parse_rule, require_log_sound
+from protocol.sigma_condition import parse_condition
 
 Record = dict[str, Cell]
 
@@ -210,6 +211,25 @@ def ours(detection: dict[str, Any], record: Record) -> bool:
 def test_every_rule_says_what_pysigma_makes_of_it(detection: dict[str, Any], records: list[Record]) -> None:
     for record in records:
         assert ours(detection, record) is oracle(detection, record)
+
+
+@given(st.text("ab*", min_size=1, max_size=7), st.text("ab", min_size=1, max_size=7))
+@example("a*a", "a")
+@example("ab*ba", "aba")
+def test_a_star_of_a_condition_stands_for_anything(pattern: str, name: str) -> None:
+    shape = re.compile(pattern.replace("*", ".*"))
+    try:
+        parse_condition(f"1 of {pattern}", (name,))
+        found = True
+    except RelevoError:
+        found = False
+    assert found is (shape.fullmatch(name) is not None)
+
+
+def test_many_stars_in_a_condition_took_years() -> None:
+    with pytest.raises(RelevoError) as error:
+        parse_condition("1 of " + "a*" * 200 + "b", ("a" * 60, "ab"))
+    assert error.value.code is Code.USAGE
 
 
 @pytest.mark.parametrize(
