@@ -30,6 +30,7 @@ from protocol import ids
 from protocol.attached import by_technician
 from protocol.conversation import Said, Side
 from protocol.documents import PROTOCOL_VERSION, Attachment
+from protocol.drivers.terminal import add_words
 from protocol.dsse import seal
 from protocol.errors import Code, RelevoError
 from protocol.fix_states import RunState
@@ -39,6 +40,7 @@ from protocol.scopes import Clearance, Risk
 from protocol.sshkeys import KeySigner
 from protocol.tickets import State
 from protocol.wire import from_msgpack
+from protocol.wording import selfhelp
 from tests.support.fixing import AGENT, PEOPLE, FixWorld, key
 from tests.unit.agent.test_self_service import known, manifest
 from tests.unit.agent.test_trend_keeper import HOUR, NOW, Machine
@@ -148,6 +150,7 @@ def test_who_leaves_once_the_ticket_is_there_is_not_told_as_having_given_up(
 
 
 async def test_a_disk_that_fills_up_behind_the_ticket_does_not_hide_its_number(tmp_path: Path) -> None:
+    add_words(selfhelp.TABLE)
     talk = Scripted(diagnose=False, fix=None, params={}, solved=False, guide=None, answers={}, attach=True)
     run = ids.new_grant_id()
     ours, theirs = socket.socketpair()
