@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from protocol.findings import RULES
 from protocol.fix_params import Bilingual
-from protocol.guide import ENDS, TICKET, Guide, branches
+from protocol.guide import ENDS, TICKET, Guide, Step, branches
+from protocol.wording.diagnosis import TABLE as WORDS
 
 
 def problems(guide: Guide) -> tuple[str, ...]:
-    """Everything that is wrong with a guide; empty for one that can be shown.
+    """Everything that is wrong with a guide, each with its place; empty for one that can be shown.
 
     No step has two natures or none; every branch leads somewhere that is there; every step is reached; from
-    every step both a person and an end are reached; every question is in both languages.
+    every step both a person and an end are reached; every question is in both languages; every check asks
+    for what a diagnosis can find.
     """
-    found = [*_natures(guide), *_languages(guide), *_targets(guide)]
+    found = [*_natures(guide), *_languages(guide), *_checks(guide), *_targets(guide)]
     return tuple(found) if found else tuple(_ways(guide))
 
 
@@ -25,16 +28,31 @@ def _natures(guide: Guide) -> Iterator[str]:
         kinds = [kind for kind in (step.ask, step.check, step.articles, step.fix) if kind is not None]
         if len(kinds) != 1:
             yield f"{name}: wants exactly one of ask, check, articles and fix"
-        answers = [answer.id for answer in step.answers]
-        short = [target for target in (step.yes, step.no, step.unsure) if target is not None]
-        if step.ask is None and (answers or short):
-            yield f"{name}: only a question has answers"
-        if step.ask is not None and len(answers) + len(short) < 2:
-            yield f"{name}: a question wants two answers at least"
-        if answers and short:
-            yield f"{name}: either yes and no, or answers"
-        if len(set(answers)) != len(answers):
-            yield f"{name}: two answers of the same name"
+        yield from (f"{name}: {wrong}" for wrong in _answers(step))
+
+
+def _answers(step: Step) -> Iterator[str]:
+    answers = [answer.id for answer in step.answers]
+    short = [target for target in (step.yes, step.no, step.unsure) if target is not None]
+    if step.ask is None and (answers or short):
+        yield "only a question has answers"
+    if step.ask is not None and len(answers) + len(short) < 2:
+        yield "a question wants two answers at least"
+    if answers and short:
+        yield "either yes and no, or answers"
+    if len(set(answers)) != len(answers):
+        yield "two answers of the same name"
+
+
+def _checks(guide: Guide) -> Iterator[str]:
+    for name, step in guide.steps.items():
+        if step.check is None:
+            continue
+        if step.check.collector not in RULES:
+            yield f"{name}.check: there are no findings of a collector {step.check.collector}"
+        for rule in step.check.findings:
+            if f"finding.{rule}" not in WORDS:
+                yield f"{name}.check: there is no finding {rule}"
 
 
 def _targets(guide: Guide) -> Iterator[str]:

@@ -21,11 +21,11 @@ def _with(table: Table, command: click.Command) -> click.Command:
 
 
 def _org() -> click.Command:
-    from protocol.wording import calendars, desk, known_errors
+    from protocol.wording import calendars, desk, guides, known_errors
     from protocol.wording import org as table
     from technician.cli.org import org
 
-    add_words(known_errors.TABLE)
+    add_words(known_errors.TABLE, guides.TABLE)
     return _with(desk.TABLE, _with(calendars.TABLE, _with(table.TABLE, org)))
 
 

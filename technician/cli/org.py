@@ -16,6 +16,7 @@ from technician.cli.common import show_rows, technician_options
 from technician.cli.org_calendar import calendar, target
 from technician.cli.org_desk import desk
 from technician.cli.org_fix import fix
+from technician.cli.org_guide import guide
 from technician.cli.org_known_error import known_error
 from technician.cli.org_signer import signer
 
@@ -38,6 +39,7 @@ org.add_command(calendar)
 org.add_command(desk)
 org.add_command(target)
 org.add_command(fix)
+org.add_command(guide)
 org.add_command(known_error)
 org.add_command(signer)
 
