@@ -266,7 +266,8 @@ async def describe_artifact(broker: Broker, call: Call) -> ArtifactView:
         row = artifact_rows.find(conn, call.param("artifact"))
         if row is None:
             raise RelevoError(Code.NOT_FOUND, "artifact")
-        require_ticket_visible(conn, call.who.person, row.customer, row.ticket, broker.clock())
+        now = broker.clock()
+        require_ticket_visible(conn, call.who.person, row.customer, row.ticket, now, what="artifact")
         return artifact_rows.view(row)
 
     return await broker.store.read(query)

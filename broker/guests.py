@@ -11,6 +11,7 @@ from broker.calls import Caller
 from broker.policy import require_visible
 from broker.store.desk_tables import invitations
 from broker.store.ticket_tables import tickets
+from broker.tickets.rows import id_of
 from protocol.errors import Code, RelevoError
 from protocol.organisation import Organisation, Technician, covers_clearance, tier_for
 from protocol.scopes import Clearance, Role
@@ -31,11 +32,12 @@ def is_invited(conn: Connection, person: Technician, number: int, now: datetime)
 
 
 def require_ticket_visible(
-    conn: Connection, person: Technician, customer: str, number: int, now: datetime
+    conn: Connection, person: Technician, customer: str, number: int, now: datetime, *, what: str = ""
 ) -> None:
-    """Raises RelevoError: ``not-found`` for what the person may not see."""
+    """Raises RelevoError: ``not-found`` for what the person may not see, in the words for what is not there:
+    ``what``, or the ticket."""
     if not is_invited(conn, person, number, now):
-        require_visible(person, customer)
+        require_visible(person, customer, what or f"ticket {id_of(number)}")
 
 
 def visible_tickets(who: Caller, now: datetime) -> ColumnElement[bool]:
@@ -73,7 +75,7 @@ def require_readable(
     if is_invited(conn, person, number, now):
         held = Clearance.R1
     else:
-        require_visible(person, customer)
+        require_visible(person, customer, "artifact")
         if Role.TECHNICIAN not in person.roles:
             raise RelevoError(Code.ROLE_MISSING, f"{person.id} is not a technician")
         held = org.policy.of_tier(tier_for(person, customer)).clearance

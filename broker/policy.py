@@ -67,6 +67,9 @@ _BY_ASSIGNEE = frozenset({Act.START, Act.PEND, Act.ESCALATE, Act.INVITE, Act.RES
 _ANY_TIER = frozenset({Act.NOTE, Act.REPLY, Act.SEARCH})
 
 
+NOTHING = "no such thing"
+
+
 class AgentFacts(NamedTuple):
     """What enrolment fixed about a machine."""
 
@@ -79,8 +82,9 @@ class AgentFacts(NamedTuple):
 class Hidden(RelevoError):  # noqa: N818 - a RelevoError like any other, told apart only by the record
     """``not-found`` for something that exists and is none of the caller's business: recorded as a refusal."""
 
-    def __init__(self, customer: str) -> None:
-        super().__init__(Code.NOT_FOUND, "no such thing")
+    def __init__(self, customer: str, what: str = NOTHING) -> None:
+        """``what``: as the one who looks for what is not there at all puts it."""
+        super().__init__(Code.NOT_FOUND, what)
         self.customer = customer
 
 
@@ -90,7 +94,7 @@ def require_technician(person: Technician) -> None:
         raise RelevoError(Code.ROLE_MISSING, f"{person.id} is not a technician")
 
 
-def require_visible(person: Technician, customer: str) -> None:
+def require_visible(person: Technician, customer: str, what: str = NOTHING) -> None:
     """What one may not see does not exist. Admins and auditors look everywhere, others where they have a tier.
 
     Raises:
@@ -101,7 +105,7 @@ def require_visible(person: Technician, customer: str) -> None:
     try:
         tier_for(person, customer)
     except RelevoError as error:
-        raise Hidden(customer) from error
+        raise Hidden(customer, what) from error
 
 
 def may_create(person: Technician, customer: str) -> int:
@@ -121,7 +125,7 @@ def may_act(person: Technician, ticket: TicketView, act: Act) -> int:
         RelevoError: ``not-found`` for what the person may not even see; ``role-missing``,
             ``customer-not-allowed``, ``tier-too-low``, or ``conflict`` where only the assignee may.
     """
-    require_visible(person, ticket.customer)
+    require_visible(person, ticket.customer, f"ticket {ticket.ticket}")
     require_technician(person)
     tier = tier_for(person, ticket.customer)
     if act in _ANY_TIER:
@@ -225,9 +229,9 @@ def _check_place(
     An expert stands in for ``inviter``, who must have the ticket.
     """
     if ticket is None:
-        raise RelevoError(Code.NOT_FOUND, grant.ticket)
+        raise RelevoError(Code.NOT_FOUND, f"ticket {grant.ticket}")
     if inviter is None:
-        require_visible(person, ticket.customer)
+        require_visible(person, ticket.customer, f"ticket {grant.ticket}")
     if ticket.state not in SESSION_STATES:
         code = Code.TICKET_CLOSED if ticket.state is not State.NEW else Code.CONFLICT
         raise RelevoError(code, f"{ticket.ticket} is {ticket.state}")

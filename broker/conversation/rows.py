@@ -12,6 +12,7 @@ from broker.store.session_tables import artifacts
 from broker.store.tables import audit
 from broker.store.ticket_tables import ticket_events, tickets
 from broker.tickets.rows import id_of, number_of
+from broker.tickets.timeline import facts_in_words
 from protocol.audit import AuditRecord
 from protocol.conversation import Attached, Happened, Kind, Said, Side
 from protocol.organisation import covers_clearance
@@ -171,7 +172,7 @@ def _page(found: Any, index: int, made: Any) -> Page:
 
 def _for_desk(row: Row[Any], ticket: str, clearance: Clearance) -> Said | None:
     if row.kind is None:
-        return _recorded(row, ticket)
+        return _recorded(row, ticket, clearance)
     said = _said(row, ticket)
     needed = Clearance(row.needs)
     if not row.text or covers_clearance(clearance, needed):
@@ -216,7 +217,7 @@ def _attached(row: Row[Any]) -> Attached | None:
     )
 
 
-def _recorded(row: Row[Any], ticket: str) -> Said | None:
+def _recorded(row: Row[Any], ticket: str, clearance: Clearance) -> Said | None:
     if row.record is None:
         return None
     record = from_json(row.record, AuditRecord)
@@ -227,5 +228,5 @@ def _recorded(row: Row[Any], ticket: str) -> Said | None:
         by=record.actor.id or record.actor.kind.value,
         side=Side.SYSTEM,
         kind=record.action.value,
-        text="; ".join(f"{fact.key}={fact.value}" for fact in record.facts)[:20_000],
+        text=facts_in_words(record, clearance),
     )

@@ -7,7 +7,7 @@ import asyncio
 from sqlalchemy import ColumnElement, or_, true
 
 from broker.agents import visible
-from broker.calls import Call
+from broker.calls import Call, Caller
 from broker.context import Broker
 from broker.policy import require_visible
 from broker.sessions import legs, lifecycle, request, rows
@@ -54,8 +54,13 @@ async def show_session(broker: Broker, call: Call) -> SessionView:
     """``GET /v1/sessions/{grant}``. Raises RelevoError: ``not-found``."""
     session = await broker.store.read(lambda conn: rows.load(conn, call.param("grant")))
     if session.technician != call.who.person.id:
-        require_visible(call.who.person, session.customer)
+        _require_visible(call.who, session)
     return session.view()
+
+
+def _require_visible(who: Caller, session: Session) -> None:
+    """Raises RelevoError: ``not-found``, as for a session that is not there."""
+    require_visible(who.person, session.customer, rows.called(session.grant))
 
 
 async def await_consent(broker: Broker, call: Call) -> SessionGranted:
@@ -74,7 +79,7 @@ async def await_consent(broker: Broker, call: Call) -> SessionGranted:
         try:
             session = await broker.store.read(lambda conn: rows.load(conn, grant))
             if session.technician != who:
-                require_visible(call.who.person, session.customer)
+                _require_visible(call.who, session)
                 raise RelevoError(Code.REFUSED, "the session of another technician")
             session.require_live()
             if session.state in rows.AGREED:
@@ -110,7 +115,7 @@ async def open_leg(broker: Broker, call: Call) -> Leg:
     def unit(tx: Tx) -> legs.Minted:
         session = rows.load(tx.conn, grant)
         if session.technician != who.person.id:
-            require_visible(who.person, session.customer)
+            _require_visible(who, session)
         call.about.grant, call.about.ticket = session.grant, session.ticket
         call.about.customer, call.about.agent = session.customer, session.agent
         if not broker.presence.online(session.agent):
@@ -137,7 +142,7 @@ async def end_session(broker: Broker, call: Call) -> SessionView:
     def unit(tx: Tx) -> Session:
         session = rows.load(tx.conn, grant)
         if session.technician != who.person.id:
-            require_visible(who.person, session.customer)
+            _require_visible(who, session)
         if session.technician != who.person.id and not who.has(Role.ADMIN):
             raise RelevoError(Code.REFUSED, "the session of another technician")
         own = session.technician == who.person.id

@@ -107,7 +107,7 @@ def _decide(broker: Broker, conn: Connection, who: Caller, grant: Grant) -> tupl
         invitation=invitation,
     )
     if ticket is None:
-        raise RelevoError(Code.NOT_FOUND, grant.ticket)
+        raise RelevoError(Code.NOT_FOUND, f"ticket {grant.ticket}")
     live = rows.live(conn, sessions.c.agent == grant.agent)
     require_peace(len(live), rows.unwanted(conn, grant.agent, broker.clock() - UNWANTED_WINDOW))
     return ticket.title, invitation

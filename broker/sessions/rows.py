@@ -127,11 +127,16 @@ def find(conn: Connection, grant: str) -> Session | None:
     return None if row is None else _session(row)
 
 
+def called(grant: str) -> str:
+    """How a session is named that is not there."""
+    return f"session {grant[:32]!r}"
+
+
 def load(conn: Connection, grant: str) -> Session:
     """Raises RelevoError: ``not-found``."""
     found = find(conn, grant)
     if found is None:
-        raise RelevoError(Code.NOT_FOUND, f"session {grant[:32]!r}")
+        raise RelevoError(Code.NOT_FOUND, called(grant))
     return found
 
 

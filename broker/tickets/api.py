@@ -65,7 +65,7 @@ def _customer_of(conn: Connection, new: TicketNew, who: Caller) -> str:
     ).scalar_one_or_none()
     if found is None:
         raise RelevoError(Code.NOT_FOUND, f"agent {new.agent}")
-    require_visible(who.person, found)
+    require_visible(who.person, found, f"agent {new.agent}")
     if new.customer not in (None, found):
         raise RelevoError(Code.PARAMETER_INVALID, "the machine belongs to another customer")
     return found

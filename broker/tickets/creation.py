@@ -99,7 +99,7 @@ def _created(ticket: TicketView, similar: tuple[Duplicate, ...]) -> TicketCreate
 
 def _require_followable(old: TicketView, customer: str) -> None:
     if old.customer != customer:
-        raise RelevoError(Code.NOT_FOUND, old.ticket)
+        raise RelevoError(Code.NOT_FOUND, f"ticket {old.ticket}")
     if old.state not in FINAL_STATES:
         raise RelevoError(Code.CONFLICT, f"{old.ticket} is {old.state}: it can go on itself")
 
@@ -152,7 +152,7 @@ def merge(tx: Tx, ticket: TicketView, into: str, doer: Doer, now: datetime, reas
     next_state(ticket.state, Move.CANCEL, doer.party)
     target = rows.load(tx.conn, into)
     if target.customer != ticket.customer:
-        raise RelevoError(Code.NOT_FOUND, into)
+        raise RelevoError(Code.NOT_FOUND, f"ticket {into}")
     if target.ticket == ticket.ticket:
         raise RelevoError(Code.PARAMETER_INVALID, "a ticket does not repeat itself")
     if target.state in FINAL_STATES:

@@ -34,7 +34,7 @@ async def draft_handover(broker: Broker, call: Call) -> Handover:
 
     def query(conn: Connection) -> Handover:
         ticket = rows.load(conn, wanted)
-        require_visible(who.person, ticket.customer)
+        require_visible(who.person, ticket.customer, f"ticket {wanted}")
         seen = timeline(conn, ticket.ticket, clearance_at(org, who.person, ticket.customer))
         return handover.draft(ticket, seen, artifact_rows.of_ticket(conn, ticket.ticket))
 

@@ -10,11 +10,13 @@ from sqlalchemy import Connection, Row, insert, select, update
 from broker.sessions.rows import scopes_of, scopes_text
 from broker.store.desk_tables import invitations
 from broker.store.engine import Tx
-from broker.tickets.rows import number_of
+from broker.tickets.rows import id_of, number_of
 from protocol.api import InvitationView
 from protocol.documents import Invitation
 from protocol.envelope import Envelope
 from protocol.errors import Code, RelevoError
+from protocol.invitations import verify_invitation
+from protocol.organisation import Organisation
 from protocol.wire import from_json
 
 MAX_OF_TICKET = 20
@@ -70,6 +72,22 @@ def current(conn: Connection, expert: str, ticket: str, now: datetime) -> Envelo
     )
     found = conn.execute(wanted).scalar_one_or_none()
     return None if found is None else from_json(found, Envelope)
+
+
+def void(conn: Connection, org: Organisation, now: datetime) -> tuple[tuple[str, InvitationView], ...]:
+    """Tickets with invitations that the store takes for good and the organisation does not any more: the
+    inviter or the expert left or lost the customer, or the invitation was revoked."""
+    wanted = select(invitations).where(invitations.c.ended.is_(None), invitations.c.until > now)
+    found = conn.execute(wanted).all()
+    return tuple((id_of(row.ticket), _view(row)) for row in found if not _holds(row.envelope, org, now))
+
+
+def _holds(envelope: bytes, org: Organisation, now: datetime) -> bool:
+    try:
+        verify_invitation(from_json(envelope, Envelope), org, now)
+    except RelevoError:
+        return False
+    return True
 
 
 def end(tx: Tx, invitation: str, now: datetime) -> bool:

@@ -13,12 +13,15 @@ from sqlalchemy import Connection, select
 from broker.context import Broker
 from broker.store.engine import Tx
 from broker.store.ticket_tables import tickets
-from broker.tickets import creation, rows, steps, timers
+from broker.tickets import creation, invitations, rows, steps, timers
+from broker.tickets.events import RULES, Event, write
+from protocol.audit import Action
 from protocol.desk import FALLBACK_QUEUE
-from protocol.errors import RelevoError
+from protocol.errors import Code, RelevoError
 from protocol.organisation import Organisation
 from protocol.routing import can_hold
 from protocol.tickets import State
+from protocol.wire import facts
 
 TICK_S = 1.0
 AT_ONCE = 100
@@ -54,6 +57,7 @@ async def _tick(broker: Broker, changed: asyncio.Event) -> None:
                 await fire_due(broker)
                 if changed.is_set():
                     changed.clear()
+                    await end_void_invitations(broker)
                     await find_owners(broker)
         except RelevoError as error:
             changed.set()
@@ -86,6 +90,27 @@ async def _fire(broker: Broker, ticket: str, kind: timers.Timer) -> bool:
         steps.fire(broker, tx, rows.load(tx.conn, ticket), kind, now)
         return True
 
+    return await broker.store.write(unit)
+
+
+async def end_void_invitations(broker: Broker) -> int:
+    """Experts whose invitation the organisation no longer stands behind see nothing more; how many were ended.
+    Their sessions end by themselves (``sessions.keeper``)."""
+
+    def unit(tx: Tx) -> int:
+        org, now = broker.organisation.require(), broker.clock()
+        void = invitations.void(tx.conn, org, now)
+        for wanted, one in void:
+            invitations.end(tx, one.invitation, now)
+            ticket = rows.load(tx.conn, wanted)
+            action = Action.INVITATION_ENDED
+            stated = facts(invitation=one.invitation, expert=one.expert, why=Code.REVOKED.value)
+            write(tx, ticket, ticket.state, Event(action, action.value, facts=stated), RULES, now)
+        return len(void)
+
+    org, now = broker.organisation.require(), broker.clock()
+    if not await broker.store.read(lambda conn: invitations.void(conn, org, now)):
+        return 0
     return await broker.store.write(unit)
 
 

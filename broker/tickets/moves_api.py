@@ -155,7 +155,7 @@ async def merge_ticket(broker: Broker, call: Call) -> TicketView:
     body, who = call.take(TicketMerge), call.who
 
     def apply(tx: Tx, ticket: TicketView, now: datetime) -> TicketView:
-        require_visible(who.person, rows.load(tx.conn, body.into).customer)
+        require_visible(who.person, rows.load(tx.conn, body.into).customer, f"ticket {body.into}")
         after = creation.merge(tx, ticket, body.into, doer_of(who), now, body.reason)
         steps.end_grants(broker, tx, after, who.actor)
         return after
@@ -199,7 +199,8 @@ async def add_reply(broker: Broker, call: Call) -> TicketView:
 
 
 def _say(tx: Tx, call: Call, ticket: TicketView, event: Event, now: datetime) -> TicketView:
-    if not said.first_time(tx, call.who.person.id, call.take(TicketText).nonce, ticket.ticket):
+    nonce = call.take(TicketText).nonce
+    if not said.first_time(tx, call.who.person.id, nonce, ticket.ticket, event.kind, event.text):
         return ticket
     steps.require_open(ticket)
     after = rows.touch(tx.conn, ticket, now)

@@ -17,6 +17,8 @@ from protocol.wire import from_json
 MAX_EVENTS = 2_000
 """The newest so many; whoever wants all of a longer history reads the log."""
 
+_ADDRESSES = frozenset({"source"})
+
 
 def timeline(conn: Connection, ticket: str, clearance: Clearance = Clearance.R3) -> tuple[TicketEvent, ...]:
     """Events and audit records of the ticket, oldest first. Erased records are left out; of an event above
@@ -61,7 +63,15 @@ def _line(row: Row[Any], clearance: Clearance) -> TicketEvent | None:
         at=record.at,
         by=record.actor.id or record.actor.kind.value,
         kind=record.action.value,
-        text="; ".join(f"{fact.key}={fact.value}" for fact in record.facts)[:20_000],
+        text=facts_in_words(record, clearance),
         public=False,
         log_index=row.idx,
     )
+
+
+def facts_in_words(record: AuditRecord, clearance: Clearance) -> str:
+    """The facts of a record for a reader of that clearance: from which address somebody came is a network
+    identifier (4-domain.md)."""
+    hidden: frozenset[str] = frozenset() if covers_clearance(clearance, Clearance.R2) else _ADDRESSES
+    shown = (f"{fact.key}={fact.value}" for fact in record.facts if fact.key not in hidden)
+    return "; ".join(shown)[:20_000]
