@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine, insert
+from sqlalchemy import Connection, Engine, insert, select
 
 from broker.knowledge import search
 from broker.knowledge.searcher import SEARCHER, expression
@@ -160,6 +161,30 @@ def test_nobody_finds_above_their_ceiling_by_any_word_of_it(conn: Connection) ->
     assert ids(conn, "zafiro", "es", L3, "acme") == []
 
 
+def test_the_readable_best_of_many_are_those_that_the_index_itself_would_put_first(engine: Engine) -> None:
+    """Ranked by FTS5's own ``rank`` and filtered afterwards, the plain way."""
+    chance = random.Random(20_261_122)
+    vocabulary = ("caldera", "vapor", "tubo", "fuga")
+    with engine.begin() as conn:
+        for number in range(100, 180):
+            said = [" ".join(chance.choices(vocabulary, k=most)) for most in (3, 6, 20)]
+            text = Body(title=said[0], symptoms=said[1], body=said[2])
+            put(conn, number, ArticleText(visibility=chance.choice((PUBLIC, L1, L2, L3)), es=text))
+        ranked = conn.exec_driver_sql(
+            "SELECT rowid, rank FROM article_index_es WHERE article_index_es MATCH ?"
+            " AND rank MATCH 'bm25(8.0, 4.0, 1.0, 0.5)' ORDER BY rank, rowid",
+            (expression(parse("vapor cald", "es"), every=True),),
+        ).all()
+        levels = {row.number: row.live_rank for row in conn.execute(select(articles))}
+        for ceiling in (PUBLIC, L1, L3):
+            expected = [row for row in ranked if levels[row.rowid] <= rank(ceiling)]
+            best = sorted(expected[:10], key=lambda row: (row.rank, -row.rowid))
+            found = search.find(conn, "vapor cald", "es", ceiling, 10)
+            assert len(expected) > len(best)
+            assert [hit.article for hit in found] == [f"kb-{row.rowid}" for row in best]
+        conn.rollback()
+
+
 HOSTILE = [
     '"',
     '""',
@@ -197,7 +222,7 @@ def test_no_query_is_an_error_or_a_way_around_the_rights(conn: Connection, query
             assert not any(word in f"{hit.title} {hit.snippet}".lower() for word in SECRETS)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     query=st.text(max_size=80)
     | st.lists(st.sampled_from([*HOSTILE[:16], "walrus"]), max_size=6).map(" ".join)
