@@ -122,7 +122,10 @@ class ArticleDraftFrom(Wire, frozen=True):
 
 
 class ArticleStep(Wire, frozen=True):
-    """``POST /v1/articles/{article}/submit|give-back|publish|retire``."""
+    """``POST /v1/articles/{article}/submit|give-back|publish|retire``.
+
+    ``version``: what the person has read; publishing needs it.
+    """
 
     version: Count | None = None
     reason: Annotated[str, Meta(max_length=500)] = ""

@@ -92,9 +92,12 @@ def ready_to_publish(
     """The version and the text that this person would publish now.
 
     Raises:
-        RelevoError: as ``step``, but for a secret.
+        RelevoError: as ``step``, but for a secret; ``stale-version`` also without a version.
     """
     seen = _for_move(conn, article, ArticleMove.PUBLISH, standing, version, "")
+    if version is None:
+        # A text that was resubmitted since it was read would go out unread.
+        raise RelevoError(Code.STALE_VERSION, f"{seen.id}: name the version that was read")
     return seen.head.version, seen.text
 
 

@@ -83,7 +83,7 @@ async def publish_article(broker: Broker, call: Call) -> ArticleView:
 
     Raises:
         RelevoError: as ``writing.examine`` and ``writing.step``; ``stale-version`` also where somebody
-            changed it meanwhile.
+            changed it since the caller read it, or the body does not say what was read.
     """
     body, standing, wanted = call.take(ArticleStep), standing_of(call), wanted_article(call)
     version, text = await broker.store.read(

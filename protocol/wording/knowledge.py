@@ -63,7 +63,10 @@ TABLE: dict[str, tuple[str, str]] = {
         "Publish what somebody else wrote.",
         "Publicar lo que ha escrito otra persona.",
     ),
-    "kb.publish.example": ("relevo kb publish kb-1", "relevo kb publish kb-1"),
+    "kb.publish.example": (
+        "relevo kb publish kb-1 --version 2",
+        "relevo kb publish kb-1 --version 2",
+    ),
     "kb.retire": (
         "Take an article out of use; it is kept.",
         "Retirar un artículo; se conserva.",

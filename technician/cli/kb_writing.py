@@ -76,9 +76,9 @@ def review(article: str, give_back: str | None, version: int | None, home: Path,
 
 @click.command("publish", cls=Command, help="kb.publish")
 @click.argument("article")
-@option("--version", type=click.IntRange(min=1), help="kb.option.version")
+@option("--version", type=click.IntRange(min=1), required=True, help="kb.option.version")
 @technician_options
-def publish(article: str, version: int | None, home: Path, as_json: bool) -> None:
+def publish(article: str, version: int, home: Path, as_json: bool) -> None:
     step = ArticleStep(version=version)
     _tell(client(home).post_json(_path(article, "/publish"), step, ArticleView), as_json)
 

@@ -318,7 +318,7 @@ async def _articles(site: Site) -> None:
         made = await ok(site, "lena", "/v1/articles", ArticleNew(text=article_text(word, visibility, "acme")))
         path = f"/v1/articles/{made['article']}"
         await ok(site, "lena", f"{path}/submit", ArticleStep())
-        await ok(site, "leo", f"{path}/publish", ArticleStep())
+        await ok(site, "leo", f"{path}/publish", ArticleStep(version=2))
         if word == HIGH:
             site.article = made["article"]
         else:

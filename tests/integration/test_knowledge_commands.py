@@ -48,12 +48,14 @@ def written(world: World, ana: Person, ben: Person) -> str:
     (world.folder / "article.toml").write_text(ARTICLE)
     made = ana("kb", "new", "article.toml", "--json").json()
     ana("kb", "review", made["article"])
-    ben("kb", "publish", made["article"])
+    read = ben("kb", "show", made["article"], "--json").json()["version"]
+    ben("kb", "publish", made["article"], "--version", str(read))
     return str(made["article"])
 
 
 def test_an_article_is_written_reviewed_published_and_found(ana: Person, ben: Person, written: str) -> None:
-    ana("kb", "publish", written, status=9)
+    ana("kb", "publish", written, status=2)
+    ana("kb", "publish", written, "--version", "3", status=9)
     for query, language in (("impresoras", "es"), ("printers", "en"), ("imprim", "es")):
         (hit,) = ana("kb", "search", query, "--lang", language, "--json").json()
         assert (hit["article"], hit["language"]) == (written, language)
@@ -122,6 +124,7 @@ def test_of_two_editors_the_second_is_told_and_loses_nothing(
     )
     assert len(ana("kb", "show", written, "--versions", "--json").json()) == 3
     ana("kb", "review", written)
+    ben("kb", "publish", written, "--version", str(version + 1), status=9)
     back = ben("kb", "review", written, "--give-back", "Which printer?", "--json").json()
     assert (back["state"], back["reason"]) == ("draft", "Which printer?")
 

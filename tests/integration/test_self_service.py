@@ -63,7 +63,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         (world.folder / "article.toml").write_text(ARTICLE)
         article = ana("kb", "new", "article.toml", "--json").json()["article"]
         ana("kb", "review", article)
-        ben("kb", "publish", article)
+        ben("kb", "publish", article, "--version", "2")
         try:
             yield Stage(world, ana, world.machine(), article)
         finally:

@@ -57,8 +57,9 @@ class Desk:
     async def publish(self, who: str = "dos", by: str = "tres", **text: Any) -> str:
         """A published article of ``who``, let through by ``by``."""
         article = await self.write(who, **text)
-        await self.ok(who, "POST", f"/v1/articles/{article}/submit", {})
-        await self.ok(by, "POST", f"/v1/articles/{article}/publish", {})
+        submitted = await self.ok(who, "POST", f"/v1/articles/{article}/submit", {})
+        read = {"version": submitted["version"]}
+        await self.ok(by, "POST", f"/v1/articles/{article}/publish", read)
         return article
 
     async def found(self, who: str, query: str, ticket: str | None = None, **more: Any) -> list[str]:

@@ -34,7 +34,7 @@ async def test_an_article_goes_from_draft_to_published_by_two_people(desk: Desk)
     submitted = await desk.ok("dos", "POST", f"/v1/articles/{article}/submit", {})
     assert (submitted["state"], submitted["version"]) == ("in_review", 2)
     assert await desk.code("dos", "POST", f"/v1/articles/{article}/publish", {}) == "refused"
-    published = await desk.ok("tres", "POST", f"/v1/articles/{article}/publish", {})
+    published = await desk.ok("tres", "POST", f"/v1/articles/{article}/publish", {"version": 2})
     assert (published["state"], published["published_by"], published["by"]) == ("published", "tres", "dos")
     assert article in await desk.found("toni", "impresora")
 
@@ -53,7 +53,7 @@ async def test_who_edited_after_the_author_does_not_publish_either(desk: Desk) -
     await desk.ok("dos", "POST", f"/v1/articles/{article}/text", edit)
     await desk.ok("toni", "POST", f"/v1/articles/{article}/submit", {})
     assert await desk.code("dos", "POST", f"/v1/articles/{article}/publish", {}) == "refused"
-    await desk.ok("tres", "POST", f"/v1/articles/{article}/publish", {})
+    await desk.ok("tres", "POST", f"/v1/articles/{article}/publish", {"version": 3})
 
 
 async def test_what_is_for_l3_is_published_by_l3_alone(desk: Desk) -> None:
@@ -72,8 +72,9 @@ async def test_readers_keep_the_published_text_while_it_is_edited(desk: Desk) ->
     assert (seen["state"], seen["text"]["es"]["title"]) == ("published", "Zapato viejo")
     assert await desk.found("toni", "zapatos") == [article]
     assert await desk.found("toni", "calcetines") == []
-    await desk.ok("dos", "POST", f"/v1/articles/{article}/submit", {})
-    await desk.ok("tres", "POST", f"/v1/articles/{article}/publish", {})
+    submitted = await desk.ok("dos", "POST", f"/v1/articles/{article}/submit", {})
+    read = {"version": submitted["version"]}
+    await desk.ok("tres", "POST", f"/v1/articles/{article}/publish", read)
     assert await desk.found("toni", "calcetines") == [article]
     assert await desk.found("toni", "zapatos") == []
     old = await desk.ok("dos", "GET", f"/v1/articles/{article}?version=1")
@@ -135,7 +136,7 @@ async def test_nobody_publishes_a_secret_for_l1_or_the_public(desk: Desk) -> Non
         body = PRINTER_EN | {"body": "Log in with password=Hunter2Hunter2!"}
         article = await desk.write("dos", visibility=visibility, es=None, en=body)
         await desk.ok("dos", "POST", f"/v1/articles/{article}/submit", {})
-        answer = await desk.call("tres", "POST", f"/v1/articles/{article}/publish", {})
+        answer = await desk.call("tres", "POST", f"/v1/articles/{article}/publish", {"version": 2})
         assert answer.code == "redaction-failed"
         assert "en.body" in answer.json["detail"] and "Hunter2" not in answer.json["detail"]
         assert await desk.found("toni", "hunter2hunter2") == []
@@ -177,7 +178,7 @@ async def test_what_is_due_for_review_is_listed_when_it_is(tmp_path: Path) -> No
             "tres", "POST", "/v1/articles", NEW | {"review_by": str(today + timedelta(days=1))}
         )
         await own.ok("tres", "POST", f"/v1/articles/{soon['article']}/submit", {})
-        await own.ok("dos", "POST", f"/v1/articles/{soon['article']}/publish", {})
+        await own.ok("dos", "POST", f"/v1/articles/{soon['article']}/publish", {"version": 2})
         assert await own.listed("dos", "due=1") == []
         own.forward(days=1)
         assert await own.listed("dos", "due=1") == [soon["article"]]
@@ -198,7 +199,7 @@ async def test_what_was_changed_while_it_was_looked_at_is_not_published(desk: De
     store, now = desk.world.broker.store, desk.world.clock.now
     tres = next(person for person in desk.world.org.people if person.id == "tres")
     standing = Standing("tres", Actor(kind=ActorKind.TECHNICIAN, id="tres"), reader_of(tres))
-    version, text = await store.read(lambda conn: writing.ready_to_publish(conn, article, None, standing))
+    version, text = await store.read(lambda conn: writing.ready_to_publish(conn, article, 2, standing))
     writing.examine(text)
     edit = {
         "text": {"visibility": "L1", "en": PRINTER_EN | {"body": "password: hunter2-xyzzy"}},
@@ -214,7 +215,12 @@ async def test_what_was_changed_while_it_was_looked_at_is_not_published(desk: De
         with pytest.raises(RelevoError) as caught:
             await store.write(publish)
         assert caught.value.code is Code.STALE_VERSION
-    assert await desk.code("tres", "POST", f"/v1/articles/{article}/publish", {}) == "redaction-failed"
+    for body, code in (
+        ({}, "stale-version"),
+        ({"version": 2}, "stale-version"),
+        ({"version": 4}, "redaction-failed"),
+    ):
+        assert await desk.code("tres", "POST", f"/v1/articles/{article}/publish", body) == code
 
 
 async def test_the_writer_waited_while_a_long_text_was_stemmed() -> None:
