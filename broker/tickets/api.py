@@ -64,8 +64,8 @@ def _customer_of(conn: Connection, new: TicketNew, who: Caller) -> str:
         select(agents.c.customer).where(agents.c.agent == new.agent)
     ).scalar_one_or_none()
     if found is None:
-        raise RelevoError(Code.NOT_FOUND, f"agent {new.agent}")
-    require_visible(who.person, found, f"agent {new.agent}")
+        raise RelevoError(Code.NOT_FOUND, "machine")
+    require_visible(who.person, found, "machine")
     if new.customer not in (None, found):
         raise RelevoError(Code.PARAMETER_INVALID, "the machine belongs to another customer")
     return found
