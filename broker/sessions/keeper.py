@@ -15,6 +15,7 @@ import structlog
 
 from broker import artifacts, policy
 from broker.context import Broker
+from broker.expiring import expire
 from broker.presence import CLOSE_GOING_DOWN, CLOSE_REFUSED
 from broker.sessions import lifecycle, rows
 from broker.sessions.live import Deadline, Live
@@ -87,6 +88,7 @@ async def _tick(broker: Broker) -> None:
         ticks += 1
         try:
             await end_overdue(broker)
+            await expire(broker)
         except RelevoError as error:
             # A full disk must not keep a session alive: sockets go now, the record follows.
             _log.error("overdue-not-recorded", code=error.code.value)

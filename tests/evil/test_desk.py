@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, func, select
 
+from broker.store.desk_tables import invitations
+from broker.store.tables import logins
 from protocol import ids
 from protocol.api import TicketMove, TicketNew, TicketText
 from protocol.scopes import Role
@@ -113,3 +117,21 @@ async def test_from_which_address_somebody_came_is_not_for_the_first_tier(site: 
             assert (b"source=" in streamed) is (who == "lena")
     assert "code=not-found" in seen["toni"] and "source=" not in seen["toni"]
     assert "source=" in seen["lena"]
+
+
+async def test_a_clock_that_is_set_back_revives_no_login_and_no_invitation(site: Site) -> None:
+    world, path = site.desk.world, f"/v1/tickets/{site.ticket}"
+    await invite(site)
+    assert (await site.desk.call("GET", path, token=site.tokens["ivan"])).status == 200
+    world.clock.forward(days=2)
+
+    def left(conn: Connection) -> int:
+        held = conn.execute(select(func.count()).select_from(logins)).scalar_one()
+        return held + conn.execute(select(func.count()).where(invitations.c.ended.is_(None))).scalar_one()
+
+    async with asyncio.timeout(30):
+        while await world.broker.store.read(left):
+            await asyncio.sleep(0.05)
+    world.clock.forward(days=-2)
+    assert (await site.desk.call("GET", path, token=site.tokens["ivan"])).status == 401
+    assert (await site.desk.call("GET", path, token=await world.login("ivan"))).status == 404
