@@ -10,13 +10,14 @@ import re
 
 from protocol.diagnosis import Cell
 from protocol.patterns import compiled
+from protocol.redaction.pseudonyms import HEAD
 from protocol.signature_model import Scalar, Value, Why
 
 _HIDDEN = re.compile(
     r"<masked>|<secret:[a-z-]+>"
-    r"|\b(?:user|name|mail|host|dom|net6?|mac|ssid|serial|phone|file)-(?:local\.)?[0-9a-f]{6}"
+    rf"|\b{HEAD}"
 )
-"""Placeholders and pseudonyms as ``agent.redaction`` writes them."""
+"""Placeholders and pseudonyms as ``protocol.redaction`` writes them."""
 
 _WORDS = frozenset({"contains", "startswith", "endswith", "re"})
 

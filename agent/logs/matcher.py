@@ -8,8 +8,9 @@ import re
 import re2
 
 from protocol.errors import Code, RelevoError
+from protocol.redaction.pseudonyms import KINDS
 
-_PSEUDONYM = re.compile(r"(?:user|name|mail|host|dom|net6?|mac|ssid|serial|phone|file)-|<secret|<masked")
+_PSEUDONYM = re.compile(rf"(?:{KINDS})-|<secret|<masked")
 _MAX_MEMORY = 16 << 20
 
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from protocol.redaction.pseudonyms import HEAD
+
 MARK = "\ufdd0"
 """A noncharacter for a process's own use (Unicode 15, section 23.7): neither a letter nor a space."""
-_OURS = r"(?:user|name|mail|host|dom|net6?|mac|ssid|serial|phone|file)-(?:local\.)?[0-9a-f]{6}"
-"""A pseudonym, which stays as it is: the backslash before ``file-3f9a1c`` begins no escape."""
 _ESCAPE = re.compile(
-    rf"(?!\\{_OURS})"
+    # A pseudonym stays as it is: the backslash before ``file-3f9a1c`` begins no escape.
+    rf"(?!\\{HEAD})"
     r"(?:(?:\x1b|\\(?:x1b|u001b|033|e)|\^\[)\[[0-9;:?]{0,24}[A-Za-z]"  # ECMA-48 CSI, as it is or escaped
     r"|\\(?:[abefnrtv]|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|[0-7]{3})"
     r"|%[0-9A-Fa-f]{2})"
-    rf"(?![\s\"'<]|{_OURS})(?=.)",
+    rf"(?![\s\"'<]|{HEAD})(?=.)",
     re.DOTALL,
 )
 

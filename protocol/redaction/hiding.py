@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections import Counter
 
-from protocol.redaction import identifiers, names, paths
+from protocol.redaction import identifiers, names, paths, payments
 from protocol.redaction.classes import TABLE, FactClass, Treatment
 from protocol.redaction.known import Known, Person
 from protocol.redaction.pseudonyms import Pseudonyms, is_pseudonym
@@ -43,8 +43,12 @@ class Hiding:
             "ip-name": self._address_in_name,
             "url-host": self._url_host,
             "domain": self.pseudonyms.domain,
+            "iban": self._account,
         }
         return special[kind](found) if kind in special else self.pseudonyms.named(kind, found)
+
+    def _account(self, number: str) -> str:
+        return self.pseudonyms.named("iban", payments.plain(number))
 
     def login(self, login: str) -> str:
         if login.casefold() in GENERIC_ACCOUNTS or login.isdigit() or self.shows_own(login):

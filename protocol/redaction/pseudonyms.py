@@ -9,8 +9,12 @@ import ipaddress
 import re
 import unicodedata
 
+KINDS = "user|name|mail|host|dom|net6?|mac|ssid|serial|phone|iban|file"
+"""What a pseudonym begins with, before its hyphen: an expression."""
+HEAD = rf"(?:{KINDS})-(?:local\.)?[0-9a-f]{{6}}"
+"""The part that every pseudonym has: an expression."""
 _TOKEN = re.compile(
-    r"(?:user|name|mail|host|dom|net6?|mac|ssid|serial|phone|file)-(?:local\.)?[0-9a-f]{6}"
+    rf"{HEAD}"
     r"(?:\.(?:\d{1,3}|[0-9a-f]{6}|dom-[0-9a-f]{6}))?(?:\.[A-Za-z0-9]{1,5})?"
 )
 _CACHE = 4_096

@@ -17,8 +17,8 @@ from protocol.redaction.secrets import SECRET_RULES
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{24,}={0,2}")
 _MAX_DECODED = 32 << 20
 _ESCAPES = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([\"\\/])|[bfnrt])")
-_SHAPELESS = frozenset({"key"})
-"""Kinds that only look random: signatures and checksums do too, so a bundle may hold them."""
+_SHAPELESS = frozenset({"key", "card"})
+"""Kinds that only look random: signatures, checksums and counters do too, so a bundle may hold them."""
 
 
 def residual(data: bytes) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from protocol.redaction.keyed import KEYED_RULES
+from protocol.redaction.payments import CARD_RULE
 from protocol.redaction.programs import PROGRAM_RULES
 from protocol.redaction.rules import Family, Rule
 from protocol.redaction.values import GAP, is_secret
@@ -167,6 +168,7 @@ SECRET_RULES: tuple[Rule, ...] = (
         ),
         is_secret,
     ),
+    CARD_RULE,
     *PROGRAM_RULES,
     *KEYED_RULES,
     Rule(
