@@ -50,14 +50,14 @@ class HostileAgent:
 
     def __exit__(self, *error: object) -> None:
         self._loop.call_soon_threadsafe(self._main.cancel)
-        self._thread.join(10)
+        self._thread.join(30)
 
     def say(self, *messages: link.FromAgent | bytes) -> None:
         async def work() -> None:
             for message in messages:
                 await self._socket.send(message if isinstance(message, bytes) else to_msgpack(message))
 
-        asyncio.run_coroutine_threadsafe(work(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(work(), self._loop).result(30)
 
     def _run(self) -> None:
         self._main = self._loop.create_task(self._serve())

@@ -101,7 +101,7 @@ class ControlLink:
             for frame in frames:
                 await self.send_raw(frame)
 
-        asyncio.run_coroutine_threadsafe(work(), self.loop).result(10)
+        asyncio.run_coroutine_threadsafe(work(), self.loop).result(30)
 
 
 class Front:
@@ -135,7 +135,7 @@ class Front:
         if self._server is not None:
             self._server.should_exit = True
             self._server.force_exit = True
-        self._thread.join(10)
+        self._thread.join(30)
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._pool.clear()
 
@@ -149,7 +149,7 @@ class Front:
         finally:
             self.rules = before
 
-    def link(self, agent: str, *, seconds: float = 20.0) -> ControlLink:
+    def link(self, agent: str, *, seconds: float = 60.0) -> ControlLink:
         """The agent's living link."""
 
         def living() -> ControlLink | None:

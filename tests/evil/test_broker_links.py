@@ -59,7 +59,7 @@ FRAMES: dict[str, tuple[Frame, ...]] = {
 
 def settled(world: EvilWorld, machine: Machine) -> ControlLink:
     """A link old enough for the next attempt to follow its loss at once."""
-    control = world.evil.link(agent_of(machine), seconds=40)
+    control = world.evil.link(agent_of(machine))
     wait_until("the link to settle", lambda: time.monotonic() - control.born > 2.2)
     return control
 
@@ -145,7 +145,7 @@ def test_forged_offers_by_the_hundred_start_few_workers_and_leave_little_behind(
         most = max(most, len(process.children()))
         return sum(isinstance(m, link.OfferRefused) for m in list(control.heard)) >= len(offers)
 
-    wait_until("an answer to every offer", all_refused, seconds=60)
+    wait_until("an answer to every offer", all_refused)
     codes = {m.code for m in list(control.heard) if isinstance(m, link.OfferRefused)}
     assert codes <= {Code.RATE_LIMITED, Code.SIGNATURE_INVALID}
     assert Code.RATE_LIMITED in codes
@@ -168,8 +168,8 @@ def test_a_welcome_that_ends_at_once_is_not_answered_ever_faster(world: EvilWorl
     with world.evil.lying(to_agent=hang_up):
         world.evil.link(mine).send(b"\xc1")
         first = world.evil.links_made
-        wait_until("several attempts", lambda: world.evil.links_made >= first + 3, seconds=40)
-    wait_until("the agent to be online again", machine.online, seconds=40)
+        wait_until("several attempts", lambda: world.evil.links_made >= first + 3)
+    wait_until("the agent to be online again", machine.online)
 
 
 @pytest.mark.parametrize("heartbeat", [1e-9, float("nan"), 1e9])
@@ -187,8 +187,8 @@ def test_an_absurd_heartbeat_is_not_kept(world: EvilWorld, machine: Machine, hea
     control = settled(world, machine)
     with world.evil.lying(to_agent=absurd):
         control.send(b"\xc1")
-        wait_until("the absurd welcome", lambda: told, seconds=40)
-    wait_until("the agent to be online again", machine.online, seconds=40)
+        wait_until("the absurd welcome", lambda: told)
+    wait_until("the agent to be online again", machine.online)
     control = world.evil.link(mine)
     assert sum(isinstance(m, link.Ping) for m in list(control.heard)) < 5
     assert machine.running is not None
@@ -234,7 +234,7 @@ def test_a_broker_that_claims_more_journal_than_there_is_gets_no_link(
         control.send(b"\xc1")
         wait_until("the link to be given up", lambda: control.closed)
         wait_until("the machine to say so", lambda: not machine.online())
-    wait_until("the machine to be back", machine.online, seconds=60)
+    wait_until("the machine to be back", machine.online)
 
 
 def test_titles_names_and_replies_from_the_broker_cannot_dress_up_the_card(

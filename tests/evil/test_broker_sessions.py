@@ -16,13 +16,17 @@ from protocol.api import Leg, SessionGranted
 from protocol.audit import Action
 from protocol.documents import Consent
 from protocol.dsse import open_envelope, seal
+from protocol.envelope import Envelope
 from protocol.link import EndReason
 from protocol.scopes import Scope
 from protocol.wire import from_json, to_json
 from tests.evil.broker import (
     EvilWorld,
     Honest,
+    Offered,
+    TooLate,
     agent_of,
+    in_time,
     machine_key,
     require_clean,
     signer_of,
@@ -129,9 +133,16 @@ def test_a_grant_that_was_used_once_opens_nothing_a_second_time(
 def test_a_grant_that_the_user_refused_cannot_be_put_before_them_again(
     world: EvilWorld, ana: Person, machine: Machine, ticket: str, end: str
 ) -> None:
-    times = {"establish_by": datetime.now(UTC) + timedelta(seconds=3 if end == "unanswered" else 60)}
-    envelope = world.sealed(world.grant(ana, machine, ticket, **times), signer_of(ana))
-    first = world.offer(machine, envelope)
+
+    def offered(life: timedelta) -> tuple[Envelope, Offered]:
+        grant = world.grant(ana, machine, ticket, establish_by=datetime.now(UTC) + life)
+        envelope = world.sealed(grant, signer_of(ana))
+        first = world.offer(machine, envelope)
+        if first.code == "document-expired":
+            raise TooLate
+        return envelope, first
+
+    envelope, first = in_time(offered) if end == "unanswered" else offered(timedelta(minutes=1))
     assert isinstance(first.answer, link.OfferShown)
     if end == "deny":
         machine("deny", first.grant)
@@ -451,11 +462,15 @@ def test_a_broker_that_never_says_end_cannot_prolong_a_session(
     def silent(agent: str, message: link.FromBroker) -> tuple[link.FromBroker, ...]:
         return () if isinstance(message, link.End) else (message,)
 
-    with world.evil.lying(to_agent=silent):
-        ends = datetime.now(UTC) + timedelta(seconds=4)
+    def allowed(life: timedelta) -> Offered:
+        ends = datetime.now(UTC) + life
         short = world.grant(ana, machine, ticket, ends=ends, establish_by=ends)
         offered = world.offer(machine, world.sealed(short, signer_of(ana)))
         machine("allow", offered.grant)
+        return offered
+
+    with world.evil.lying(to_agent=silent):
+        offered = in_time(allowed)
         gone = world.evil.link(agent_of(machine))
         wait_until(
             "the session to end by itself",

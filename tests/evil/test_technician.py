@@ -73,12 +73,13 @@ def channel(held: HeldSession) -> Iterator[socket.socket]:
 
 
 def last_words(raw: socket.socket) -> assist.Event | None:
-    """The last event before the other side closes."""
+    """The last event before the other side closes, which need not have read everything of ours."""
     reader = FrameReader()
     last: assist.Event | None = None
-    while data := raw.recv(65_536):
-        for body in reader.feed(data):
-            last = from_msgpack(body, assist.Event)
+    with contextlib.suppress(ConnectionError):
+        while data := raw.recv(65_536):
+            for body in reader.feed(data):
+                last = from_msgpack(body, assist.Event)
     return last
 
 

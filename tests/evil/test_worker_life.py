@@ -14,7 +14,7 @@ import pytest
 from protocol import link
 from protocol.audit import Action
 from protocol.link import EndReason
-from tests.evil.broker import EvilWorld, agent_of, journal_of, signer_of, taken_ticket
+from tests.evil.broker import EvilWorld, Offered, agent_of, in_time, journal_of, signer_of, taken_ticket
 from tests.evil.test_crashes import family, gone, worker_of
 from tests.support.world import Machine, Person, wait_until
 
@@ -75,7 +75,7 @@ def test_a_session_without_its_agent_is_over_although_the_broker_keeps_the_worke
     with hanging(world):
         world.evil.link(agent_of(machine)).send(*[link.RepositoryChanged()] * 50)
         machine.running.kill()
-        wait_until("worker and children to be gone", lambda: gone(everybody), seconds=10)
+        wait_until("worker and children to be gone", lambda: gone(everybody))
     assert Action.AGENT_SESSION_ENDED in {entry.action for entry in journal_of(machine, grant)}
     machine.start()
 
@@ -92,12 +92,15 @@ def test_a_second_agent_for_the_same_folder_disturbs_nothing(
 def test_a_session_that_nobody_joins_in_time_is_over(world: EvilWorld, ana: Person, machine: Machine) -> None:
     """Consent is not a ticket for later: who steals the key afterwards comes too late."""
     ticket = taken_ticket(ana, machine)
-    with world.evil.lying(to_agent=no_end):
-        soon = datetime.now(UTC) + timedelta(seconds=8)
-        offered = world.offer(
-            machine, world.sealed(world.grant(ana, machine, ticket, establish_by=soon), signer_of(ana))
-        )
+
+    def allowed(life: timedelta) -> Offered:
+        grant = world.grant(ana, machine, ticket, establish_by=datetime.now(UTC) + life)
+        offered = world.offer(machine, world.sealed(grant, signer_of(ana)))
         machine("allow", offered.grant)
+        return offered
+
+    with world.evil.lying(to_agent=no_end):
+        offered = in_time(allowed)
         wait_until("the end", lambda: ended(world, machine, offered.grant) is EndReason.LINK_LOST)
     assert machine("status", "--json").json()["sessions"] == []
 

@@ -20,7 +20,7 @@ from protocol.drivers.http import BrokerHttp
 from protocol.wire import from_json
 from tests.unit.broker.world import Org, publication
 
-START_S = 20.0
+START_S = 60.0
 
 
 def run_cli(*arguments: str | Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:

@@ -75,7 +75,7 @@ def on_terminal(world: World, argv: list[str], env: dict[str, str]) -> Iterator[
         yield screen
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(30)
         os.close(ours)
 
 
@@ -174,7 +174,7 @@ def test_programs_follow_both_sides_as_json_lines_and_go_on_where_they_were(site
             heard.append(json.loads(following.stdout.readline()))
     finally:
         following.terminate()
-        following.communicate(timeout=10)
+        following.communicate(timeout=30)
     site.machine("reply", ticket, "segunda")
     later = site.machine("chat", ticket, "--json", "--after", str(heard[-1]["index"]))
     assert [json.loads(line)["text"] for line in later.out.splitlines()] == ["segunda"]

@@ -30,7 +30,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 @pytest.fixture
 def stale_lock() -> Iterator[Path]:
     ended = subprocess.Popen(["/bin/true"])
-    ended.wait(10)
+    ended.wait(30)
     path = Path(f"/tmp/relevo-known-{os.getpid()}.lock")
     path.write_text(f"{ended.pid}\n")
     yield path

@@ -172,7 +172,7 @@ def test_a_removed_technician_loses_a_running_session(world: World, machine: Mac
     world.open_session(eve, machine, ticket, "diagnose")
     world.admin("org", "technician", "remove", "eve")
     world.admin("org", "publish")
-    wait_until("the session to die", lambda: not machine("status", "--json").json()["sessions"], seconds=5)
+    wait_until("the session to die", lambda: not machine("status", "--json").json()["sessions"])
     assert _status(eve, "ticket", "list") == 4
 
 

@@ -336,14 +336,14 @@ async def test_a_listening_helper_serves_the_agents_user_and_nobody_else(world: 
         with socket.socket(socket.AF_UNIX) as rude:
             rude.connect(str(path))
             rude.sendall(b"\xff\xff\xff\xff nonsense")
-            rude.settimeout(10)
+            rude.settimeout(30)
             while rude.recv(4096):
                 pass
         (seen,) = await world.desk.states(world.credentials, world.watcher)
         assert seen.id == run.id
     finally:
         process.terminate()
-        assert process.wait(15) == 0
+        assert process.wait(30) == 0
         process.communicate()
         log.close()
     assert not path.exists()

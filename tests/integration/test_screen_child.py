@@ -37,4 +37,4 @@ def test_a_display_that_never_answers_does_not_keep_the_child_of_a_killed_worker
             connection, _ = display.accept()  # it waits for the display's first word from now on
             worker.kill()
             with connection:
-                wait_until("the child to be gone", lambda: not child.is_running(), seconds=10)
+                wait_until("the child to be gone", lambda: not child.is_running())

@@ -46,7 +46,7 @@ from protocol.wire import Fact, from_json, from_msgpack, to_json, to_msgpack
 from tests.unit.broker.world import Answer, World, new_key, paired
 
 M = TypeVar("M")
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 @dataclass

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -47,7 +48,7 @@ class CommandFailed(AssertionError):
         self.result = result
 
 
-def wait_until(what: str, condition: Callable[[], Any], *, seconds: float = 20.0) -> Any:
+def wait_until(what: str, condition: Callable[[], Any], *, seconds: float = 60.0) -> Any:
     """Poll until ``condition`` gives something true; fails loudly after ``seconds``.
 
     Most conditions start a program to look, which costs what is waited for its processor time: the looks
@@ -66,9 +67,12 @@ def wait_until(what: str, condition: Callable[[], Any], *, seconds: float = 20.0
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on, also later: below those that the kernel gives to outgoing connections."""
+    while True:
+        port = random.randrange(10_000, 32_768)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass
@@ -82,7 +86,7 @@ class Running:
     def alive(self) -> bool:
         return self.process.poll() is None
 
-    def terminate(self, seconds: float = 15.0) -> int:
+    def terminate(self, seconds: float = 30.0) -> int:
         """SIGTERM and wait; the exit status."""
         if self.alive:
             self.process.terminate()
@@ -92,7 +96,7 @@ class Running:
         """SIGKILL, as a power cut would."""
         if self.alive:
             self.process.kill()
-        self.process.wait(10)
+        self.process.wait(30)
 
     def text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
@@ -107,7 +111,7 @@ class Machine:
     env: dict[str, str] = field(default_factory=dict)
     running: Running | None = None
 
-    def __call__(self, *arguments: str, status: int = 0, seconds: float = 60.0) -> Result:
+    def __call__(self, *arguments: str, status: int = 0, seconds: float = 90.0) -> Result:
         """``relevo-agent ARGUMENTS --data …``."""
         return self.world.command(
             "relevo-agent", *arguments, "--data", str(self.data), status=status, seconds=seconds, env=self.env
@@ -153,7 +157,7 @@ class Person:
     home: Path
     key: Path
 
-    def __call__(self, *arguments: str, status: int = 0, seconds: float = 60.0) -> Result:
+    def __call__(self, *arguments: str, status: int = 0, seconds: float = 90.0) -> Result:
         """``relevo ARGUMENTS`` with this home."""
         return self.world.command(
             "relevo", *arguments, status=status, seconds=seconds, env={"RELEVO_HOME": str(self.home)}
@@ -197,7 +201,7 @@ class World:
         self,
         *argv: str,
         status: int = 0,
-        seconds: float = 60.0,
+        seconds: float = 90.0,
         env: dict[str, str] | None = None,
         stdin: str = "",
     ) -> Result:

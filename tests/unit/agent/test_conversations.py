@@ -54,7 +54,7 @@ def wanted(after: int | None = None, wait_s: float = 20.0, ticket: str = "T-1") 
 
 
 async def asked(broker: Broker, times: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(broker.asked) < times:
             await asyncio.sleep(0)
 

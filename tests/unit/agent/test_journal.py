@@ -71,7 +71,7 @@ def test_what_was_reported_written_survives_a_kill(tmp_path) -> None:
     assert writer.stdout is not None
     reported = [int(writer.stdout.readline()) for _ in range(5)]
     writer.kill()
-    writer.wait(10)
+    writer.wait(30)
     writer.stdout.close()
     journal = Journal(path, AGENT)
     assert journal.last_sequence() >= reported[-1]

@@ -41,7 +41,7 @@ def heard_by(user: int, path: Path, said: bytes) -> bytes:
         try:
             os.setuid(user)
             with socket.socket(socket.AF_UNIX) as caller:
-                caller.settimeout(10)
+                caller.settimeout(30)
                 caller.connect(str(path))
                 os.write(writing, b"heard ")
                 caller.sendall(said)

@@ -23,7 +23,7 @@ ANA = "ana@user.test"
 TONI = "toni@desk.test"
 LIA = "lia@desk.test"
 SECOND = "second@desk.test"
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 DESK = Desk(
     queues=(Queue(id="second", tier=2, email=SECOND), Queue(id="first", tier=1, members=("toni", "lia"))),
     abilities=(

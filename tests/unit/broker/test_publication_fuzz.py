@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.keys import load_identity
@@ -30,7 +30,7 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], 
     return Org(pairing).files(), Repository(config.repository, load_identity(config)).own
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_no_changed_byte_changes_what_is_accepted(
     signed: tuple[dict[str, bytes], Own], data: st.DataObject

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import time_machine
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from securesystemslib.signer import CryptoSigner
 from tuf.api.exceptions import DownloadHTTPError
@@ -607,7 +607,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, Organisa
     return world, world.client.refresh(NOW)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80)
 @given(data=st.data())
 def test_no_single_changed_byte_changes_what_is_believed(
     published: tuple[World, Organisation], data: st.DataObject, tmp_path: Path

@@ -85,7 +85,7 @@ def keygen_accepts(folder: Path, key: PublicKey, namespace: str, message: bytes,
     command = ["ssh-keygen", "-Y", "verify", "-f", str(allowed), "-I", "someone@example.org"]
     command += ["-n", namespace, "-s", str(signature)]
     return (
-        subprocess.run(command, input=message, capture_output=True, timeout=10, check=False).returncode == 0
+        subprocess.run(command, input=message, capture_output=True, timeout=30, check=False).returncode == 0
     )
 
 
@@ -111,7 +111,7 @@ def test_ssh_keygen_accepts_our_envelopes_and_refuses_altered_ones(
 def test_we_accept_what_ssh_keygen_signs_and_refuse_it_elsewhere(tmp_path: Path) -> None:
     keyfile = tmp_path / "id"
     subprocess.run(
-        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(keyfile)], check=True, timeout=10
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(keyfile)], check=True, timeout=30
     )
     key = PublicKey.from_text((tmp_path / "id.pub").read_text())
     message = b"DSSEv1 exactly these bytes"
@@ -120,7 +120,7 @@ def test_we_accept_what_ssh_keygen_signs_and_refuse_it_elsewhere(tmp_path: Path)
         input=message,
         capture_output=True,
         check=True,
-        timeout=10,
+        timeout=30,
     ).stdout.decode()
     import base64
 

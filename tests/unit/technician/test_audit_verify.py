@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.api import AuditEntries
@@ -642,7 +642,7 @@ ATTACKS = (
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(max_examples=60)
 @given(st.sampled_from(ATTACKS), st.integers(1, 11), st.integers(0, 2))
 def test_any_rewriting_of_a_verified_past_is_named_at_its_first_entry(
     tmp_path_factory: pytest.TempPathFactory, attack: Attack, at: int, later: int

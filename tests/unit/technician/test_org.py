@@ -96,7 +96,7 @@ def test_an_organisation_is_never_made_over_another(home: Path) -> None:
 
 def test_the_admins_ssh_key_is_one_that_openssh_reads(home: Path) -> None:
     shown = subprocess.run(
-        ["ssh-keygen", "-y", "-f", str(home / "keys/admin")], capture_output=True, check=True, timeout=10
+        ["ssh-keygen", "-y", "-f", str(home / "keys/admin")], capture_output=True, check=True, timeout=30
     )
     (admin,) = OrgFolder(home).load().roster.technicians
     assert PublicKey.from_text(shown.stdout.decode()).text == admin.keys[0]
