@@ -24,7 +24,9 @@ MAC = re.compile(
 IPV4 = re.compile(r"(?:(?<![A-Za-z\d.])|(?<=ip))(?:\d{1,3}\.){3}\d{1,3}(?![\w+~])(?!\.\d|-\d{1,6}(?![\d.]))")
 IPV4_IN_NAME = re.compile(r"(?<![0-9A-Za-z])ip-\d{1,3}-\d{1,3}-\d{1,3}-\d{1,3}(?![\w])", _I)
 IPV6 = re.compile(
-    r"(?<![\w:.-])(?=[0-9a-f:]{0,8}:)[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?![\w:])",
+    # ``::ffff:192.0.2.7`` first: its beginning alone is an address too, and would leave the rest in clear
+    r"(?<![\w:.-])(?=[0-9a-f:]{0,8}:)[0-9a-f]{0,4}(?:(?::[0-9a-f]{0,4}){1,6}:\d{1,3}(?:\.\d{1,3}){3}(?!\w)"
+    r"|(?::[0-9a-f]{0,4}){2,7}(?![\w:]))",
     _I,
 )
 SSID = re.compile(

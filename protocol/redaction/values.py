@@ -47,7 +47,8 @@ TRIGGER = (
     + r")(?:[^a-z]|$)"
 )
 SUFFIX = r"[\w-]{0,24}+"
-SEPARATOR = r"(?:[ \t.]{0,40}+(?::=|=>|->|=|:)[ \t]{0,20}+|%3[ad](?:%20|\+)?)"
+SEPARATOR = r"(?:[ \t\xa0.]{0,40}+(?::=|=>|->|=|:)[ \t\xa0]{0,20}+|%3[ad](?:%20|\+)?)"
+"""With the blank that is copied out of web pages."""
 QUOTED = (
     r"\\{1,7}\"(?P<escaped>[^\"\\\n]*+(?:\\+[^\"\\\n]++)*+)"
     r"|&(?:quot|apos|#34|#39|#x22|#x27);(?P<entity>[^&\n]*+)|%22(?P<encoded>(?:(?!%22)[^\s&])*+)"

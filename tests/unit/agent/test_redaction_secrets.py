@@ -130,6 +130,7 @@ MORE_FORMS = [
     "aws_session_token={}",
     "MYSQL_ROOT_PASSWORD: {}",
     "password\t{}",
+    "contraseña\xa0:\xa0{}",
     "auth-token: {}",
     "x_api_key={}",
     "jwt={}",
