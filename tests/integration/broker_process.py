@@ -18,7 +18,7 @@ from protocol.api import Login as LoginAnswer
 from protocol.api import LoginChallenge, PairRequest, Published
 from protocol.drivers.http import BrokerHttp
 from protocol.wire import from_json
-from tests.unit.broker.world import Org, publication
+from tests.unit.broker.world import Org, new_broker, publication
 
 START_S = 60.0
 
@@ -82,10 +82,9 @@ def serving(data: Path, *options: str) -> Iterator[Served]:
 
 
 def make(data: Path) -> Org:
-    """A broker in ``data`` and the organisation that will pair with it."""
-    done = run_cli("init", "--data", data, "--url", "wss://127.0.0.1:8443")
-    assert done.returncode == 0, done.stderr
-    return Org(setup.read_pairing(load_config(data)))
+    """A broker in ``data``, as ``relevo-broker init`` makes it, and the organisation that will pair with it."""
+    _config, pairing = new_broker(data)
+    return Org(pairing)
 
 
 def pair(served: Served, org: Org) -> Published:

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -45,9 +46,27 @@ def org(data: Path) -> Org:
 
 @pytest.fixture
 def served(data: Path, org: Org) -> Iterator[Served]:
+    """A broker of the test's own, to stop or to damage."""
     with serving(data) as broker:
         pair(broker, org)
         yield broker
+
+
+@dataclass(frozen=True)
+class Site:
+    """A broker that must be as well after each test as before."""
+
+    served: Served
+    org: Org
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    data = tmp_path_factory.mktemp("site") / "broker"
+    org = make(data)
+    with serving(data) as broker:
+        pair(broker, org)
+        yield Site(broker, org)
 
 
 def _refused(action: Callable[[], object]) -> Code:
@@ -118,8 +137,8 @@ def test_a_second_signal_does_not_wait(served: Served) -> None:
     pytest.fail("it waited for a request that never ends")
 
 
-def test_only_tls_1_3_is_spoken(served: Served) -> None:
-    where = urlsplit(served.url)
+def test_only_tls_1_3_is_spoken(site: Site) -> None:
+    where = urlsplit(site.served.url)
     old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
     old.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -134,17 +153,18 @@ def test_only_tls_1_3_is_spoken(served: Served) -> None:
         assert not raw.recv(100).startswith(b"HTTP/1.1 200")
 
 
-def test_two_brokers_do_not_run_on_one_folder(served: Served) -> None:
+def test_two_brokers_do_not_run_on_one_folder(site: Site) -> None:
+    served = site.served
     second = run_cli("serve", "--data", served.data, "--listen", "127.0.0.1:0")
     assert second.returncode == 9
     assert second.stdout == ""
     assert served.http().get_json("/health", Health).status == "ok"
 
 
-def test_an_address_in_use_is_a_conflict(served: Served, tmp_path: Path) -> None:
+def test_an_address_in_use_is_a_conflict(site: Site, tmp_path: Path) -> None:
     other = tmp_path / "other"
     make(other)
-    done = run_cli("serve", "--data", other, "--listen", served.url.removeprefix("https://"))
+    done = run_cli("serve", "--data", other, "--listen", site.served.url.removeprefix("https://"))
     assert done.returncode == 9
     assert "Traceback" not in done.stderr
 
@@ -218,7 +238,9 @@ def test_what_connect_left_in_the_folder_pairs_at_start(data: Path, org: Org) ->
 # --- attacks -----------------------------------------------------------------------------------
 
 
-def test_of_fifty_machines_with_one_token_one_gets_in(served: Served, org: Org) -> None:
+def test_of_fifty_machines_with_one_token_one_gets_in(site: Site) -> None:
+    served, org = site.served, site.org
+    before = len(_verified_records(served, login(served, org, "olga")))
     token = org.token()
 
     def enrol(_n: int) -> str:
@@ -232,14 +254,14 @@ def test_of_fifty_machines_with_one_token_one_gets_in(served: Served, org: Org) 
         results = list(pool.map(enrol, range(50)))
     assert results.count("token-used") == 49
     (winner,) = [result for result in results if result.startswith("ag-")]
-    records = _verified_records(served, login(served, org, "olga"))
+    records = _verified_records(served, login(served, org, "olga"))[before:]
     enrolled = [r for r in records if r["action"] == "agent.enrolled"]
     assert [r["agent"] for r in enrolled] == [winner]
     assert sum(r["action"] == "agent.enrolment-refused" for r in records) == 49
 
 
-def test_a_login_cannot_be_replayed_or_moved_to_another_broker(served: Served, org: Org) -> None:
-    http = served.http()
+def test_a_login_cannot_be_replayed_or_moved_to_another_broker(site: Site) -> None:
+    http, org = site.served.http(), site.org
     request = org.login_request("ada", challenge(http))
     assert http.post_json("/v1/auth/login", request, Login).technician == "ada"
     assert _refused(lambda: http.post_json("/v1/auth/login", request, Login)) is Code.REPLAYED
@@ -247,17 +269,18 @@ def test_a_login_cannot_be_replayed_or_moved_to_another_broker(served: Served, o
     assert _refused(lambda: http.post_json("/v1/auth/login", elsewhere, Login)) is Code.IDENTITY_MISMATCH
 
 
-def test_oversize_bodies_are_cut_off_and_disturb_nobody(served: Served) -> None:
-    http = served.http()
+def test_oversize_bodies_are_cut_off_and_disturb_nobody(site: Site) -> None:
+    http = site.served.http()
     for path in ("/v1/auth/login", "/v1/enrol"):
         assert _refused(lambda path=path: http.request("POST", path, b"x" * (3 << 20))) in (
             Code.TOO_LARGE,
             Code.UNREACHABLE,
         )
-    assert served.http().get_json("/health", Health).status == "ok"
+    assert site.served.http().get_json("/health", Health).status == "ok"
 
 
-def test_half_open_connections_do_not_keep_honest_callers_out(served: Served) -> None:
+def test_half_open_connections_do_not_keep_honest_callers_out(site: Site) -> None:
+    served = site.served
     where = urlsplit(served.url)
     half_open = [socket.create_connection((where.hostname, where.port)) for _ in range(300)]
     try:
@@ -393,9 +416,8 @@ def test_check_sees_keys_that_others_can_read(data: Path, org: Org) -> None:
 # --- keeping it --------------------------------------------------------------------------------
 
 
-def test_a_backup_of_a_running_broker_can_be_restored_and_served(
-    served: Served, org: Org, tmp_path: Path
-) -> None:
+def test_a_backup_of_a_running_broker_can_be_restored_and_served(site: Site, tmp_path: Path) -> None:
+    served, org = site.served, site.org
     machine = new_key()
     served.http().post_json("/v1/enrol", org.enrol_request(org.token(), machine), Enrolled)
     archive = tmp_path / "backup.tar.gz"
@@ -408,7 +430,7 @@ def test_a_backup_of_a_running_broker_can_be_restored_and_served(
     assert run_cli("check", "--data", copy).returncode == 0
     with serving(copy) as again:
         rows = json.loads(again.http(login(again, org, "ada")).request("GET", "/v1/agents").body)["rows"]
-        assert [row["agent"] for row in rows] == [ids.agent_id(machine.public_key.blob)]
+        assert ids.agent_id(machine.public_key.blob) in [row["agent"] for row in rows]
 
 
 def test_what_is_no_backup_is_refused(tmp_path: Path) -> None:
