@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, select
 
 from broker.context import Broker
+from broker.knowledge.evaluating import queue_again
 from broker.publication import files_of
 from broker.repository import Current
 from broker.store.engine import Tx
@@ -17,6 +18,7 @@ from broker.store.tables import meta
 from protocol.api import PairRequest, Publication, Published
 from protocol.audit import Action, Actor, ActorKind, AuditRecord
 from protocol.errors import Code, RelevoError
+from protocol.organisation import Organisation
 from protocol.wire import facts
 
 ORG, ROOT, SNAPSHOT = "org", "root-version", "snapshot-version"
@@ -86,9 +88,12 @@ async def _take(broker: Broker, publication: Publication, actor: Actor, *, first
         if not unchanged:
             action = Action.ORG_PAIRED if first else Action.ORG_PUBLISHED
             record = _record(current, action, actor, now)
-            await broker.store.write(lambda tx: _unit(tx, current, record))
+            fresh = _new_known_errors(broker, accepted.organisation)
+            await broker.store.write(lambda tx: _unit(tx, current, record, again=fresh))
             repository.switch(current)
             broker.organisation.replace(accepted.organisation)
+            if fresh:
+                broker.bundles_came.set()
     return Published(
         org=current.accepted.organisation.roster.org,
         targets_version=current.targets_version,
@@ -96,7 +101,16 @@ async def _take(broker: Broker, publication: Publication, actor: Actor, *, first
     )
 
 
-def _unit(tx: Tx, current: Current, record: AuditRecord) -> None:
+def _new_known_errors(broker: Broker, organisation: Organisation) -> bool:
+    """Whether it has known errors, or versions of them, that bundles were not compared with yet."""
+    before = broker.organisation.current
+    old = {(known.id, known.version) for known in before.known_errors} if before is not None else set()
+    return any((known.id, known.version) not in old for known in organisation.known_errors)
+
+
+def _unit(tx: Tx, current: Current, record: AuditRecord, *, again: bool) -> None:
+    if again:
+        queue_again(tx.conn, record.at)
     _point_at(tx, current)
     _set(tx.conn, ORG, current.accepted.organisation.roster.org)
     tx.audit(record)

@@ -1,5 +1,7 @@
 """Every bundle that the broker can read, compared with every published known error, once.
 
+A publication with new known errors puts the newest bundle of each open ticket back on the queue.
+
 Storing a bundle puts it on a queue in the same transaction; one owned task takes it from there, judges it
 in a thread, and writes the results with the deletion from the queue in one transaction.
 """
@@ -17,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, literal, select, tuple_, update
 
 from broker.artifact_files import ArtifactFiles
 from broker.context import Broker
@@ -25,12 +27,14 @@ from broker.knowledge.recording import Said, record
 from broker.store.engine import Tx
 from broker.store.session_tables import artifacts
 from broker.store.signature_tables import signature_queue
+from broker.store.ticket_tables import tickets
 from protocol.api import ArtifactView
 from protocol.diagnosis import BUNDLE_MEDIA_TYPE, MAX_BUNDLE, Bundle
 from protocol.drivers.files import read_file
 from protocol.errors import Code, RelevoError
 from protocol.known_errors import KnownError, judge_all
 from protocol.scopes import Clearance
+from protocol.tickets import OPEN_STATES
 from protocol.wire import from_json
 
 AT_ONCE = 16
@@ -51,6 +55,34 @@ def queue(conn: Connection, artifact: ArtifactView, now: datetime) -> bool:
         return False
     conn.execute(insert(signature_queue).values(artifact=artifact.artifact, queued=now))
     return True
+
+
+def queue_again(conn: Connection, now: datetime) -> None:
+    """Put the newest readable bundle of each open ticket on the queue: there are known errors that it was not
+    compared with. What was said of it stays (``recording.record``).
+
+    Bundles that wait already count as queued now, so that a look that began before does not take them off.
+    """
+    a, newest = artifacts.c, func.max(artifacts.c.stored)
+    readable = (
+        (a.kind == "bundle")
+        & a.sealed.is_(False)
+        & (a.clearance == Clearance.R1.value)
+        & (a.media_type == BUNDLE_MEDIA_TYPE)
+        & (a.size_bytes <= MAX_BUNDLE)
+    )
+    last = (
+        select(a.ticket, newest)
+        .join(tickets, tickets.c.number == a.ticket)
+        .where(readable, tickets.c.state.in_([state.value for state in OPEN_STATES]))
+        .group_by(a.ticket)
+    )
+    queued = select(signature_queue.c.artifact)
+    again = select(a.artifact, literal(now, signature_queue.c.queued.type)).where(
+        readable, tuple_(a.ticket, a.stored).in_(last), a.artifact.not_in(queued)
+    )
+    conn.execute(update(signature_queue).values(queued=now))
+    conn.execute(insert(signature_queue).from_select(["artifact", "queued"], again))
 
 
 @asynccontextmanager
@@ -96,9 +128,9 @@ async def judge_waiting(broker: Broker) -> int:
 
 def _waiting(conn: Connection) -> Sequence[Row[Any]]:
     wanted = (
-        select(artifacts)
+        select(artifacts, signature_queue.c.queued)
         .join(signature_queue, signature_queue.c.artifact == artifacts.c.artifact)
-        .order_by(signature_queue.c.queued)
+        .order_by(artifacts.c.stored.desc())  # what somebody waits for, before what is looked at again
         .limit(AT_ONCE)
     )
     return conn.execute(wanted).all()
@@ -118,7 +150,11 @@ async def _judge(broker: Broker, artifact: Row[Any]) -> None:
         _log.exception("bug", artifact=artifact.artifact)
 
     def unit(tx: Tx) -> None:
-        mine = delete(signature_queue).where(signature_queue.c.artifact == artifact.artifact)
+        mine = delete(signature_queue).where(
+            signature_queue.c.artifact == artifact.artifact, signature_queue.c.queued == artifact.queued
+        )
+        if broker.organisation.require().known_errors is not known:
+            return  # published meanwhile: it waits, to be compared with those
         if tx.conn.execute(mine).rowcount and said:
             record(tx, artifact, said, None, now)
 

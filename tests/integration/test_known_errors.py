@@ -139,6 +139,8 @@ async def test_wrong_too_often_goes_back_to_review_until_a_new_version(tmp_path:
         assert [row["in_review"] for row in await _matches(site, ticket)] == [True]
         assert len(await site.records("known-error.matched")) == told
         assert (await publish(site.world, known_error(version=2))).status == 200
+        await evaluating.judge_waiting(site.world.broker)
+        told = len(await site.records("known-error.matched"))
         ticket, _ = await _diagnosed(site, machine, real_bundle())
         assert [(row["version"], row["in_review"]) for row in await _matches(site, ticket)] == [(2, False)]
         assert len(await site.records("known-error.matched")) == told + 1
@@ -250,3 +252,49 @@ async def test_what_a_diagnosis_shows_is_suggested_first_with_its_fix_filled_in(
             "GET", f"/v1/tickets/{ticket}/suggestions", token=await site.world.login("toni")
         )
         assert "stale-lock" not in answer.body.decode(), "what was called wrong is suggested no more"
+
+
+async def test_a_known_error_published_later_finds_the_bundles_of_open_tickets(tmp_path: Path) -> None:
+    async with _desk(tmp_path, known_error("full-disk")) as site:
+        world, bundle = site.world, real_bundle()
+        open_, _ = await _diagnosed(site, await site.enrol(), bundle)
+        over, _ = await _diagnosed(site, await site.enrol(), bundle)
+        sealed, _ = await _diagnosed(
+            site, await site.enrol(), bundle, who="lia", clearance=Clearance.R2, sealed=True
+        )
+        token = await world.login("toni")
+        cancelled = await site.call("POST", f"/v1/tickets/{over}/cancel", {"reason": "a mistake"}, token)
+        assert cancelled.status == 200, cancelled.body
+        before = await _matches(site, open_)
+        assert {row["known_error"] for row in before} == {"full-disk"}
+        assert (await publish(world, known_error("full-disk"), known_error())).status == 200
+        assert await evaluating.judge_waiting(world.broker) == 1
+        after = {row["known_error"]: row for row in await _matches(site, open_)}
+        assert after["stale-lock"]["verdict"] == "match"
+        assert after["full-disk"] == before[0]
+        assert [event["ticket"] for event in await site.records("known-error.matched")] == [open_]
+        for ticket in (over, sealed):
+            assert "stale-lock" not in {row["known_error"] for row in await _matches(site, ticket, "lia")}
+        # A publication without a new known error looks at nothing again.
+        world.org.add("later", Role.TECHNICIAN, tiers={"acme": 1})
+        assert (await publish(world, known_error("full-disk"), known_error())).status == 200
+        assert await evaluating.judge_waiting(world.broker) == 0
+
+
+async def test_a_bundle_that_was_judged_while_known_errors_were_published_waits_for_them(
+    tmp_path: Path,
+) -> None:
+    async with _desk(tmp_path, known_error("full-disk")) as site:
+        ticket, _ = await _diagnosed(site, await site.enrol(), real_bundle())
+        broker = site.world.broker
+
+        def queue(tx: Tx) -> None:
+            evaluating.queue_again(tx.conn, site.now)
+
+        await broker.store.write(queue)
+        (waiting,) = await broker.store.read(evaluating._waiting)
+        site.world.clock.forward(seconds=1)
+        assert (await publish(site.world, known_error("full-disk"), known_error())).status == 200
+        await evaluating._judge(broker, waiting)  # as somebody who took it from the queue before
+        assert await evaluating.judge_waiting(broker) == 1
+        assert "stale-lock" in {row["known_error"] for row in await _matches(site, ticket)}
