@@ -5,7 +5,7 @@ and what is kept is ``inward`` and ``outward``'s to say, and those write it down
 
 Every method may raise RelevoError. ``HOLD_UP`` are about the system as a whole (down, slow, token refused,
 nonsense): the keeper waits and tries again from where it was. Any other code is about the one thing at hand,
-which is set aside and tried again later while the rest goes on.
+which is set aside and tried again later while the rest goes on, and so is what is ``BROKEN``.
 """
 
 from __future__ import annotations
@@ -32,6 +32,10 @@ HOLD_UP = frozenset(
         Code.INTERNAL,
     }
 )
+
+BROKEN = frozenset({Code.UNREACHABLE, Code.TIMEOUT, Code.MALFORMED, Code.TOO_LARGE})
+"""Of those, what one thing that the system itself cannot serve looks like: a 500, half an answer, nonsense. When
+the same thing fails so again and again while the system answers otherwise, it is set aside like any other."""
 
 
 class Wish(enum.Enum):

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from broker.connectors import plain, rows
 from broker.connectors.channel import Channel, words_of
 from broker.connectors.contract import (
+    BROKEN,
     HOLD_UP,
     Changes,
     Event,
@@ -84,16 +85,24 @@ async def hear(channel: Channel, cursor: int) -> Changes:
     return changes
 
 
-async def take(channel: Channel, event: Event) -> None:
-    """Take in one event, or record why not. Raises RelevoError: of ``HOLD_UP``."""
+async def take(channel: Channel, event: Event, *, aside: bool = False) -> None:
+    """Take in one event, or record why not.
+
+    Args:
+        aside: it was set aside before, and is again while the system cannot serve it.
+
+    Raises:
+        RelevoError: of ``HOLD_UP``.
+    """
     store = channel.broker.store
     try:
         incoming = await _readable(channel, event)
     except RelevoError as error:
-        if error.code in HOLD_UP:
+        if not (aside and error.code in BROKEN) and not channel.gives_up(rows.IN, event.event, error):
             raise
         outcome = await store.write(functools.partial(_set_aside, channel, event, error))
     else:
+        channel.stumbled.pop((rows.IN, event.event), None)
         outcome = await _put(channel, incoming)
     channel.counted["in", outcome] += 1
 
@@ -116,7 +125,7 @@ async def again(channel: Channel, event: str) -> None:
     if found is None:
         await store.write(lambda tx: rows.unpark(tx.conn, channel.name, rows.IN, event))
         return
-    await take(channel, found)
+    await take(channel, found, aside=True)
 
 
 # --- before the transaction --------------------------------------------------------------------

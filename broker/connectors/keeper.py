@@ -10,6 +10,7 @@ import asyncio
 import functools
 import hashlib
 import random
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -118,10 +119,10 @@ def _changed(broker: Broker, tx: Tx, stated: tuple[Fact, ...]) -> None:
 
 async def _keep(broker: Broker, meters: Meters, settings: ConnectorSettings) -> None:
     """Rounds, one after the other, for ever; never raises but when cancelled."""
-    failures = 0
+    failures, stumbled = 0, Counter[tuple[str, str]]()
     while True:
         try:
-            async with _opened(broker, settings) as channel:
+            async with _opened(broker, settings, stumbled) as channel:
                 due = 0.0
                 while True:
                     due = await round_trip(channel, meters, due)
@@ -151,13 +152,15 @@ async def _note_failure(broker: Broker, name: str, error: RelevoError) -> None:
 
 
 @asynccontextmanager
-async def _opened(broker: Broker, settings: ConnectorSettings) -> AsyncIterator[Channel]:
+async def _opened(
+    broker: Broker, settings: ConnectorSettings, stumbled: Counter[tuple[str, str]]
+) -> AsyncIterator[Channel]:
     """The token is read anew each time, so that a new one is used without a restart."""
     org = broker.organisation.require().roster.org
     remote = await asyncio.to_thread(make, settings, org)
     try:
         secret = await broker.store.read(lambda conn: _secret(conn, settings.name))
-        yield Channel(broker, settings, remote, secret)
+        yield Channel(broker, settings, remote, secret, stumbled=stumbled)
     finally:
         await remote.aclose()
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, select
 
 from broker.connectors import evidence, plain, rows
 from broker.connectors.channel import Channel, words_of
-from broker.connectors.contract import HOLD_UP, Attachment, Message, NewTicket, RemoteTicket
+from broker.connectors.contract import BROKEN, Attachment, Message, NewTicket, RemoteTicket
 from broker.connectors.rows import Link
 from broker.store.engine import Tx
 from broker.store.tables import audit
@@ -93,17 +93,25 @@ async def tell(channel: Channel, cursor: int) -> int:
     return len(found)
 
 
-async def take(channel: Channel, step: Step) -> bool:
-    """Tell one thing; False when it had to be set aside. Raises RelevoError: of ``HOLD_UP``."""
+async def take(channel: Channel, step: Step, *, aside: bool = False) -> bool:
+    """Tell one thing; False when it had to be set aside.
+
+    Args:
+        aside: it was set aside before, and is again while the system cannot serve what it is about.
+
+    Raises:
+        RelevoError: of ``HOLD_UP``.
+    """
     store = channel.broker.store
     try:
         done = await _tell(channel, step)
     except RelevoError as error:
-        if error.code in HOLD_UP:
+        if not (aside and error.code in BROKEN) and not channel.gives_up(rows.OUT, str(step.entry), error):
             raise
         await store.write(functools.partial(_set_aside, channel, step, error))
         channel.counted["out", "set-aside"] += 1
         return False
+    channel.stumbled.pop((rows.OUT, str(step.entry)), None)
     if done is not None:
         await store.write(lambda tx: _record(channel, tx, step, done))
         channel.counted.update(("out", what.partition(":")[0]) for what in done.what)
@@ -114,7 +122,7 @@ async def again(channel: Channel, index: int) -> None:
     """Try once more what was set aside. Raises RelevoError: of ``HOLD_UP``."""
     store, name = channel.broker.store, channel.name
     step = await store.read(lambda conn: _one(conn, channel.settings.customers, index))
-    if step is None or await take(channel, step):
+    if step is None or await take(channel, step, aside=True):
         await store.write(lambda tx: rows.unpark(tx.conn, name, rows.OUT, str(index)))
 
 

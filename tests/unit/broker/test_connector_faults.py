@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from broker.connectors import keeper, rows
+from broker.connectors.channel import TRIES
 from broker.connectors.contract import HOLD_UP
 from broker.connectors.request_tracker import RequestTracker
 from broker.connectors.settings import QueueOf, path_of, remove, save
@@ -257,3 +258,72 @@ async def test_one_damaged_file_kept_a_removed_connector_running(
         path_of(data, "damaged").write_bytes(b"{")
         remove(data, "rt")
         await until(["damaged"])
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [raw(500, b""), raw(200, b"<html>oops</html>"), raw(200, b" " * (9 << 20))],
+    ids=["500", "nonsense", "endless"],
+)
+async def test_a_transaction_that_is_served_broken_is_set_aside_and_the_rest_goes_on(
+    rt: SmallRt, bridge: Bridge, broken: bytes
+) -> None:
+    torn = rt.open("Torn", "never read")
+    row = rt.rows[-1]["id"]
+    whole = rt.open("Whole", "words")
+    rt.spoil = lambda method, path: broken if path.startswith(f"/transaction/{row}/") else None
+    for _ in range(TRIES - 1):
+        await fails(bridge)
+        assert await bridge.parked() == []
+    await bridge.look()
+    assert len(await bridge.by_external(f"RT#{whole}")) == 1
+    (parked,) = await bridge.parked()
+    assert (parked.direction, parked.key, parked.ticket, parked.tries) == ("in", row, f"RT#{torn}", 1)
+    bridge.later(hours=1)
+    await bridge.look()
+    assert [one.tries for one in await bridge.parked()] == [2]
+    rt.spoil = lambda method, path: None
+    bridge.later(hours=1)
+    await bridge.look()
+    assert await bridge.parked() == []
+    assert len(await bridge.by_external(f"RT#{torn}")) == 1
+    outcomes = [one["outcome"] for one in await bridge.records("connector.kept") if one["event"] == row]
+    assert outcomes == ["set-aside"]
+
+
+async def test_a_ticket_that_is_served_broken_keeps_nothing_else_from_being_told(
+    rt: SmallRt, bridge: Bridge
+) -> None:
+    torn = await bridge.open("Torn")
+    await bridge.look()
+    number = await bridge.remote_of(torn)
+    await bridge.take(torn)
+    await bridge.do(torn, "replies", text="waits")
+    whole = await bridge.open("Whole")
+    rt.spoil = lambda method, path: raw(500, b"") if path.startswith(f"/ticket/{number}") else None
+    for _ in range(40):
+        try:
+            await bridge.look()
+            break
+        except RelevoError as error:
+            assert error.code is Code.UNREACHABLE
+    assert await bridge.remote_of(whole)
+    assert {one.ticket for one in await bridge.parked()} == {torn}
+    rt.spoil = lambda method, path: None
+    bridge.later(hours=1)
+    await bridge.looks(2)
+    assert await bridge.parked() == []
+    assert len(rt.own("Correspond")) == 1
+
+
+async def test_what_fails_while_the_whole_system_is_down_is_not_set_aside(
+    rt: SmallRt, bridge: Bridge
+) -> None:
+    theirs = rt.open("Theirs", "words")
+    rt.spoil = lambda method, path: raw(503, b"")
+    for _ in range(2 * TRIES):
+        await fails(bridge)
+    assert await bridge.parked() == []
+    rt.spoil = lambda method, path: None
+    await bridge.look()
+    assert len(await bridge.by_external(f"RT#{theirs}")) == 1
