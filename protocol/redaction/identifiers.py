@@ -18,7 +18,10 @@ PHONE = re.compile(
 )
 MAC = re.compile(
     r"(?<![0-9A-Za-z:.-])(?:[0-9a-f]{2}(?P<sep>[:-])[0-9a-f]{2}(?:(?P=sep)[0-9a-f]{2}){4}(?:(?P=sep)[0-9a-f]{2}){0,14}"
-    r"|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4})(?![0-9a-f:-]*[0-9a-z])|(?<=enx)[0-9a-f]{12}(?![0-9a-z])",
+    r"|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4})(?![0-9a-f:-]*[0-9a-z])"
+    # names of interfaces after their address (systemd.net-naming-scheme(7)), and of devices in BlueZ's tree
+    r"|(?:(?<=enx)|(?<=wlx)|(?<=wwx))[0-9a-f]{12}(?![0-9a-z])"
+    r"|(?<=dev_)(?:[0-9a-f]{2}_){5}[0-9a-f]{2}(?![0-9a-z])",
     _I,
 )
 IPV4 = re.compile(r"(?:(?<![A-Za-z\d.])|(?<=ip))(?:\d{1,3}\.){3}\d{1,3}(?![\w+~])(?!\.\d|-\d{1,6}(?![\d.]))")
@@ -29,6 +32,7 @@ IPV6 = re.compile(
     r"|(?::[0-9a-f]{0,4}){2,7}(?![\w:]))",
     _I,
 )
+IPV6_REVERSE = re.compile(r"(?<![\w.-])(?:[0-9a-f]\.){1,32}+ip6\.arpa(?![\w-])", _I)
 SSID = re.compile(
     r"\b(?:e?ssid|wi-?fi network|wireless network|(?:added )?'ssid' value)[\"']?[ \t]{0,3}[:=]?[ \t]{0,3}"
     r"(?:\\?\"(?P<a>[^\"\\\n]{1,64}+)|'(?P<b>[^'\n]{1,64}+)|(?<=[:=])(?P<c>[^\s\"',;]{1,64}+)|(?<=[:=] )(?P<d>[^\s\"',;]{1,64}+))",
@@ -148,9 +152,11 @@ IDENTIFIER_RULES: tuple[Rule, ...] = (
     Rule(
         Family.NETWORK,
         "mac",
-        r"[0-9a-f]{2}[:-][0-9a-f]{2}[:-][0-9a-f]{2}[:-][0-9a-f]{2}[:-]|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}|enx[0-9a-f]{12}",
+        r"[0-9a-f]{2}[:-][0-9a-f]{2}[:-][0-9a-f]{2}[:-][0-9a-f]{2}[:-]|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}|"
+        r"(?:en|wl|ww)x[0-9a-f]{12}|dev_[0-9a-f]{2}_",
         MAC,
     ),
+    Rule(Family.NETWORK, "host", r"ip6\.arpa", IPV6_REVERSE),
     Rule(Family.NETWORK, "ipv6", r"::|(?:[0-9a-f]{1,4}:){5}", IPV6),
     Rule(Family.NETWORK, "ipv4", r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d", IPV4),
     Rule(Family.NETWORK, "ip-name", r"ip-\d", IPV4_IN_NAME),
