@@ -75,7 +75,8 @@ def make(
     return content
 
 
-def _encoded(of: RunOf, results: tuple[CollectorResult, ...], clearance: Clearance) -> bytes:
+def bundle_of(of: RunOf, results: tuple[CollectorResult, ...], clearance: Clearance) -> Bundle:
+    """The results as they are, behind their manifest. What leaves the machine is made by ``make``."""
     total: Counter[str] = Counter()
     for result in results:
         total.update({count.cls: count.count for count in result.redaction})
@@ -96,7 +97,11 @@ def _encoded(of: RunOf, results: tuple[CollectorResult, ...], clearance: Clearan
         residual_scan="clean",
         collectors=tuple(_entry(result) for result in results),
     )
-    content = to_json(Bundle(manifest=manifest, results=results))
+    return Bundle(manifest=manifest, results=results)
+
+
+def _encoded(of: RunOf, results: tuple[CollectorResult, ...], clearance: Clearance) -> bytes:
+    content = to_json(bundle_of(of, results, clearance))
     if len(content) > MAX_BUNDLE:
         raise RelevoError(Code.TOO_LARGE, f"bundle of {len(content)} bytes")
     return content

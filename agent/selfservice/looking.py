@@ -7,13 +7,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from agent.actions.bundle import POLICY, RunOf
+from agent.actions.bundle import RunOf
 from agent.actions.diagnose import os_name, zone
 from agent.collectors.messages import Settings
 from agent.collectors.runner import CollectorHost
-from protocol import VERSION
-from protocol.diagnosis import SCHEMA, Bundle, Clock, CollectorResult, Manifest
-from protocol.scopes import Clearance
+from protocol.diagnosis import Clock, CollectorResult
 
 QUICK = (
     "system", "cpu", "memory", "disks", "caches", "processes", "services", "network", "dns", "hosts-file",
@@ -60,26 +58,3 @@ async def look(
         clock=clock,
     )
     return Looked(of, results)
-
-
-def raw_bundle(looked: Looked) -> Bundle:
-    """The facts as they are, for this process's own eyes; what leaves is made by ``agent.actions.bundle``."""
-    of = looked.of
-    manifest = Manifest(
-        schema=SCHEMA,
-        run=of.run,
-        ticket=of.ticket,
-        grant=of.grant,
-        agent=of.agent,
-        agent_version=VERSION,
-        os=of.os,
-        started=of.started,
-        ended=of.ended,
-        clock=of.clock,
-        clearance=Clearance.R3,
-        redaction_policy=POLICY,
-        redaction=(),
-        residual_scan="clean",
-        collectors=(),
-    )
-    return Bundle(manifest=manifest, results=looked.results)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from agent import floor, identity
+from agent.actions.bundle import bundle_of
 from agent.actions.diagnose import settings_of
 from agent.collectors.runner import CollectorHost
 from agent.fixes.gate import OwnPapers
@@ -22,7 +23,7 @@ from agent.journal import Journal
 from agent.redaction.redactor import Redactor
 from agent.selfservice import messages, outbox
 from agent.selfservice.attaching import Attaching
-from agent.selfservice.looking import QUICK, Looked, look, raw_bundle
+from agent.selfservice.looking import QUICK, Looked, look
 from agent.selfservice.observer import OwnObserver
 from agent.selfservice.offering import matches
 from agent.selfservice.repairs import Own, Repairs, newest
@@ -143,7 +144,7 @@ class SelfService:
         settings = settings_of(self._folder.root)
         self._looked = await look(self._collectors, settings, run_id, (self.id, self._membership.agent), said)
         self._record(Action.DIAGNOSE_DONE, run=run_id, collectors=len(self._looked.results))
-        return raw_bundle(self._looked)
+        return bundle_of(self._looked.of, self._looked.results, Clearance.R3)
 
     async def _refresh(self) -> Code | None:
         """Why the organisation could not be asked, if it could not; what was verified lately may still do."""
