@@ -12,6 +12,8 @@ from protocol.redaction.pseudonyms import KINDS
 
 _PSEUDONYM = re.compile(rf"(?:{KINDS})-|<secret|<masked")
 _MAX_MEMORY = 16 << 20
+_LINES = "(?m)"
+"""Put before every pattern: ``^`` and ``$`` are the ends of a line."""
 
 
 class Matcher:
@@ -39,14 +41,14 @@ class Matcher:
         options.log_errors = False
         options.max_mem = _MAX_MEMORY
         try:
-            self._clean = re2.compile(f"(?m){pattern}", options)
+            self._clean = re2.compile(f"{_LINES}{pattern}", options)
             # A pseudonym is not in the file: such a pattern can only be tried on redacted lines.
             self.every = bool(_PSEUDONYM.search(pattern))
             if not self.every:
                 options.encoding = re2.Options.Encoding.UTF8
-                self._raw = re2.compile(f"(?m){pattern}".encode(), options)
+                self._raw = re2.compile(f"{_LINES}{pattern}".encode(), options)
         except re2.error as error:
-            raise RelevoError(Code.PARAMETER_INVALID, f"pattern: {error.args[0]!r}"[:200]) from error
+            raise RelevoError(Code.PARAMETER_INVALID, f"pattern: {_said(error)}"[:200]) from error
 
     @property
     def filters(self) -> bool:
@@ -64,3 +66,10 @@ class Matcher:
     def shows(self, text: str) -> bool:
         """Whether the redacted line still matches."""
         return self._clean is None or self._clean.search(text) is not None
+
+
+def _said(error: re2.error) -> str:
+    """RE2's reason, which comes as bytes and quotes the pattern with our ``(?m)`` before it."""
+    said = error.args[0] if error.args else ""
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    return text.replace(_LINES, "")

@@ -25,8 +25,8 @@ TABLE: Table = {
     "too-large.do": ("Make it smaller or narrow the request.", "Redúzcalo o acote la petición."),
     "parameter-invalid": ("A parameter is not valid: {detail}", "Un parámetro no es válido: {detail}"),
     "parameter-invalid.do": (
-        "See which parameters it takes with `relevo fix show`.",
-        "Consulte los parámetros que admite con `relevo fix show`.",
+        "See what it takes with --help, or a fix's parameters with `relevo fix show`.",
+        "Consulte qué admite con --help, o los parámetros de una reparación con `relevo fix show`.",
     ),
     "not-found": ("There is no such thing: {detail}", "No existe: {detail}"),
     "not-found.do": ("Check the name or the number.", "Compruebe el nombre o el número."),

@@ -95,7 +95,7 @@ def _sentence(row: Row, names: dict[str, str], words: Words) -> str:
     else:
         who = _who(row.record, names, words)
         key = f"audit.action.{row.record.action}"
-        text = words(key, who=who) if words.has(key) else f"{row.record.action}: {who}"
+        text = _joined(words(key, who=who), who) if words.has(key) else f"{row.record.action}: {who}"
         detail = ", ".join(
             f"{fact.key} {fact.value}"
             for fact in row.record.facts
@@ -104,6 +104,18 @@ def _sentence(row: Row, names: dict[str, str], words: Words) -> str:
         if detail:
             text += f" ({detail[:_MAX_DETAIL]}{'…' if len(detail) > _MAX_DETAIL else ''})"
     return f"{text} {words(f'audit.fault.{row.fault}')}" if row.fault else text
+
+
+def _joined(sentence: str, who: str) -> str:
+    """The sentence as people write it: Spanish joins ``de el``, and our own words begin it with a capital.
+
+    A person's id stays as it is.
+    """
+    if who.startswith("el "):
+        sentence = sentence.replace(f"de {who}", f"del {who[3:]}")
+    if who[:1].islower() and sentence.startswith(who) and " " in who:
+        return sentence[0].upper() + sentence[1:]
+    return sentence
 
 
 def _who(record: AuditRecord, names: dict[str, str], words: Words) -> str:

@@ -426,3 +426,9 @@ def test_blocks_never_hold_more_of_a_line_than_the_window() -> None:
     endless = iter([b"x" * 100_000] * 50 + [b"\nnext\n"])
     found = list(blocks(lambda _size: next(endless, b"")))
     assert [len(line) for block, _ in found for line in block.splitlines()] == [LINE_WINDOW, 4]
+
+
+def test_a_pattern_that_is_no_expression_is_refused_in_words_about_the_pattern_alone() -> None:
+    with pytest.raises(RelevoError) as caught:
+        Matcher("(")
+    assert caught.value.detail == "pattern: missing ): ("

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from protocol.audit import AGENT_ACTIONS, Action, ActorKind
+from protocol.audit import AGENT_ACTIONS, Action, Actor, ActorKind, AuditRecord
 from protocol.checkpoint import Checkpoint, sign
 from protocol.errors import Code, RelevoError
 from protocol.merkle import Tree, leaf_hash
@@ -218,3 +218,17 @@ def test_every_action_fault_notice_and_actor_is_worded() -> None:
         assert kind is ActorKind.TECHNICIAN or f"audit.actor.{kind}" in TABLE
     for english, spanish in TABLE.values():
         assert english and spanish
+
+
+def test_spanish_sentences_are_written_as_people_write_them() -> None:
+    machine = Actor(kind=ActorKind.AGENT, id="ag-1")
+    rows = [
+        timeline.Row(
+            index=at,
+            standing=Standing.PROVEN,
+            record=AuditRecord(at=NOW, action=action, actor=machine, ticket="T-1"),
+        )
+        for at, action in enumerate((Action.LOGS_DONE, Action.ARTIFACT_STORED))
+    ]
+    said = [row[3] for row in timeline.sentences(rows, organisation(), Words("es", TABLE), UTC)]
+    assert said == ["Se mostraron los registros del equipo ag-1.", "El equipo ag-1 guardó un resultado."]
