@@ -135,11 +135,14 @@ async def post(client: Client, webhook: Webhook, message: str, body: bytes, now:
         async with asyncio.timeout(DEADLINE_S):
             async with client.stream("POST", webhook.url, content=body, headers=headers) as answer:
                 if answer.headers.get("content-length") == "0" or answer.status_code == _NO_CONTENT:
-                    await answer.aread()  # nothing to read: the connection is good for the next call
+                    # Nothing to read: the connection is good for the next call. Where that was a lie, one
+                    # piece as it came is all that is taken: unpacked, it could be any size.
+                    async for _piece in answer.aiter_raw():
+                        break
                 return _judged(answer.status_code)
     except TimeoutError:
         return Outcome(End.DOWN, "no answer in time")
-    except (httpx2.TransportError, httpx2.InvalidURL, ssl.SSLError, OSError) as error:
+    except (httpx2.RequestError, httpx2.InvalidURL, ssl.SSLError, OSError) as error:
         return Outcome(End.DOWN, type(error).__name__)
 
 

@@ -141,7 +141,7 @@ class Target:
     port: int = 0
     calls: list[Called] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
-    """One for each call: a status, ``hang``, ``garbage``, ``endless``, ``drip``; then ``rest``."""
+    """One for each call: a status, ``hang``, ``garbage``, ``endless``, ``packed``; then ``rest``."""
     rest: str = "204"
     url_path: str = "/hook"
     seen_paths: list[str] = field(default_factory=list)
@@ -175,6 +175,11 @@ class Target:
             case "endless":
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n" + b"x" * 65_536)
                 await writer.drain()
+            case "packed":
+                writer.write(
+                    b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\ntransfer-encoding: chunked\r\n"
+                    b"content-encoding: gzip\r\n\r\n8\r\nno gzip!\r\n0\r\n\r\n"
+                )
             case "redirect":
                 writer.write(b"HTTP/1.1 307 Go\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n")
             case _:

@@ -135,6 +135,7 @@ async def call(said: Webhook, message: str = "msg_1") -> Outcome:
         ("200", End.SENT),
         ("204", End.SENT),
         ("endless", End.SENT),
+        ("packed", End.SENT),
         ("400", End.LATER),
         ("410", End.REFUSED),
         ("404", End.DOWN),
