@@ -83,6 +83,14 @@ class Targets(NamedTuple):
     ola: Mapping[int, int] = {}
     """By tier."""
 
+    def minutes(self, name: ClockName, cycle: int) -> int | None:
+        """The target of one clock."""
+        if name is ClockName.OLA:
+            return self.ola.get(cycle)
+        if name is ClockName.RESOLUTION:
+            return self.resolution
+        return self.first_response if name is ClockName.FIRST_RESPONSE else self.next_response
+
 
 class Stretch(NamedTuple):
     """A part of a clock's life. ``open_us``: business time in it, counted or not."""
@@ -128,25 +136,49 @@ def clocks(marks: Sequence[Mark], hours: Hours, targets: Targets, now: int) -> l
             the one of the event before (a clock was set back) is taken as that one's.
         now: taken as the last event's time if that is later.
     """
+    found = []
+    for course in courses(marks, targets, now):
+        minutes = targets.minutes(course.name, course.cycle)
+        if minutes is not None:
+            found.append(lay(course, minutes, hours))
+    return found
+
+
+class Course(NamedTuple):
+    """What happened to a clock, before a target and a calendar are laid on it."""
+
+    name: ClockName
+    cycle: int
+    stretches: Sequence[Stretch]
+    stopped: int | None
+
+    def at(self, times: Sequence[int]) -> Course:
+        """The course of a history whose times were numbers of ``times``, at those times.
+
+        Stretches without any length are left in; they count for nothing.
+        """
+        stretches = [Stretch(times[since], times[until], why) for since, until, why, _ in self.stretches]
+        stopped = None if self.stopped is None else times[self.stopped]
+        return Course(self.name, self.cycle, stretches, stopped)
+
+
+def courses(marks: Sequence[Mark], targets: Targets, now: int) -> list[Course]:
+    """Of every clock that has a target. Arguments as for ``clocks``."""
     if not marks:
         return []
     ordered = _in_order(marks)
     now = max(now, ordered[-1].at)
     found = []
     if targets.first_response is not None:
-        target = targets.first_response
-        found.append(_clock(ClockName.FIRST_RESPONSE, 0, target, _first_response(ordered, now), hours))
+        found.append(Course(ClockName.FIRST_RESPONSE, 0, *_first_response(ordered, now)))
     if targets.resolution is not None:
-        life = _life(ordered, now, _waiting)
-        found.append(_clock(ClockName.RESOLUTION, 0, targets.resolution, life, hours))
+        found.append(Course(ClockName.RESOLUTION, 0, *_life(ordered, now, _waiting)))
     if targets.next_response is not None:
         for cycle, life in enumerate(_next_responses(ordered, now), 1):
-            found.append(_clock(ClockName.NEXT_RESPONSE, cycle, targets.next_response, life, hours))
+            found.append(Course(ClockName.NEXT_RESPONSE, cycle, *life))
     if targets.ola:
         tiers = sorted({mark.tier for mark in ordered} & targets.ola.keys())
-        found += [
-            _clock(ClockName.OLA, tier, targets.ola[tier], _stay(ordered, now, tier), hours) for tier in tiers
-        ]
+        found += [Course(ClockName.OLA, tier, *_stay(ordered, now, tier)) for tier in tiers]
     return found
 
 
@@ -255,30 +287,42 @@ def _stay(marks: Sequence[Mark], now: int, tier: int) -> _Life:
 # --- laid on a calendar ----------------------------------------------------------------------------
 
 
-def _clock(name: ClockName, cycle: int, minutes: int, life: _Life, hours: Hours) -> Clock:
-    target, used, crossed = minutes * MINUTE_US, 0, None
+def lay(course: Course, minutes: int, hours: Hours) -> Clock:
+    """The clock of a course with a target of so many business minutes."""
+    target, spent, crossed = minutes * MINUTE_US, 0, None
     laid = []
-    for since, until, why, _ in life.stretches:
+    for since, until, why, _ in course.stretches:
         open_us = hours.open_us(since, until)
         laid.append(Stretch(since, until, why, open_us))
         if why is Why.COUNTED:
-            if crossed is None and used + open_us >= target:
-                crossed = hours.add_us(since, target - used)
-            used += open_us
-    state = _state(life, used, target)
+            if crossed is None and spent + open_us >= target:
+                crossed = hours.add_us(since, target - spent)
+            spent += open_us
+    state = _state(course, spent, target)
     due = crossed
     if state in (ClockState.MET, ClockState.PAUSED):
         due = None
     elif crossed is None and state is ClockState.RUNNING:
-        due = hours.add_us(laid[-1].until, target - used)
-    started = laid[0].since if laid else life.stopped or 0
-    return Clock(name, cycle, state, target, used, started, life.stopped, due, tuple(laid))
+        due = hours.add_us(laid[-1].until, target - spent)
+    started = laid[0].since if laid else course.stopped or 0
+    return Clock(course.name, course.cycle, state, target, spent, started, course.stopped, due, tuple(laid))
 
 
-def _state(life: _Life, used: int, target: int) -> ClockState:
-    if life.stopped is not None:
-        return ClockState.MET if used <= target else ClockState.MISSED
-    if used > target:
+def used(course: Course, times: Sequence[int], hours: Hours) -> int:
+    """What ``lay`` would say was used, in microseconds, of a course with places in ``times`` for times."""
+    return sum(
+        [
+            hours.open_us(times[since], times[until])
+            for since, until, why, _ in course.stretches
+            if why is Why.COUNTED
+        ]
+    )
+
+
+def _state(course: Course, spent: int, target: int) -> ClockState:
+    if course.stopped is not None:
+        return ClockState.MET if spent <= target else ClockState.MISSED
+    if spent > target:
         return ClockState.BREACHED
-    counting = life.stretches[-1].why is Why.COUNTED
+    counting = course.stretches[-1].why is Why.COUNTED
     return ClockState.RUNNING if counting else ClockState.PAUSED

@@ -6,13 +6,15 @@ the period in which it stopped; one that still goes counts where more than its t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from broker.reports.figures import Group, Period, label, share, split
-from protocol.calendars import from_us
+from protocol.calendars import MINUTE_US, Hours, from_us
 from protocol.reports import Dimension, Figure, Metric, Point, Series, Unit
-from protocol.sla import Clock, ClockName, ClockState
+from protocol.sla import Clock, ClockName, ClockState, Course, lay, used
 
 
 class Kept(NamedTuple):
@@ -40,39 +42,70 @@ def counted(clocks: Iterable[Clock], priority: int, period: Period) -> list[Kept
     return found
 
 
-def sla_attainment(kept: Sequence[Kept]) -> list[Figure]:
+def kept(
+    promised: Iterable[tuple[Course, int]], times: Sequence[int], hours: Hours, priority: int
+) -> list[Kept]:
+    """As ``counted``, of clocks that count in the period if they stopped; the minutes promised beside each.
+
+    Args:
+        promised: courses with places in ``times`` for times.
+        times: of the events, and the end of the period.
+    """
+    found = []
+    for course, minutes in promised:
+        tier = course.cycle if course.name is ClockName.OLA else 0
+        if course.stopped is not None:
+            met = used(course, times, hours) <= minutes * MINUTE_US
+            found.append(Kept(course.name, tier, priority, met, times[course.stopped]))
+            continue
+        clock = lay(course.at(times), minutes, hours)
+        if clock.state is ClockState.BREACHED:
+            found.append(Kept(course.name, tier, priority, False, clock.due or clock.started))
+    return found
+
+
+Tally = Mapping[Kept, int]
+"""How often each: clocks that are alike are one."""
+
+
+def tally(found: Iterable[Kept], weeks: Sequence[int]) -> Counter[Kept]:
+    """Clocks of one week have its beginning as their time; those from before the first week have 0."""
+    begins = (0, *weeks)
+    return Counter(
+        [
+            Kept(clock, tier, priority, met, begins[bisect_right(weeks, at)])
+            for clock, tier, priority, met, at in found
+        ]
+    )
+
+
+def sla_attainment(kept: Tally) -> list[Figure]:
     """For each clock but OLA, overall and by priority. Nothing promised: one figure without data."""
-    mine = [one for one in kept if one.clock is not ClockName.OLA]
+    mine = [(one, times) for one, times in kept.items() if one.clock is not ClockName.OLA]
     if not mine:
         return [share(Metric.SLA_ATTAINMENT, 0, 0)]
     found = [_share(Metric.SLA_ATTAINMENT, mine)]
-    for name, ones in split(mine, lambda one: one.clock.value).items():
+    for name, ones in split(mine, lambda held: held[0].clock.value).items():
         group = label(Dimension.CLOCK, name)
         found.append(_share(Metric.SLA_ATTAINMENT, ones, group))
-        for priority, of_one in split(ones, lambda one: one.priority).items():
-            found.append(
-                _share(Metric.SLA_ATTAINMENT, of_one, (*group, *label(Dimension.PRIORITY, priority)))
-            )
+        found += _by_priority(Metric.SLA_ATTAINMENT, ones, group)
     return found
 
 
-def ola_attainment(kept: Sequence[Kept]) -> list[Figure]:
+def ola_attainment(kept: Tally) -> list[Figure]:
     """For each tier, overall and by priority."""
-    mine = [one for one in kept if one.clock is ClockName.OLA]
+    mine = [(one, times) for one, times in kept.items() if one.clock is ClockName.OLA]
     if not mine:
         return [share(Metric.OLA_ATTAINMENT, 0, 0)]
     found = []
-    for tier, ones in split(mine, lambda one: one.tier).items():
+    for tier, ones in split(mine, lambda held: held[0].tier).items():
         group = label(Dimension.TIER, tier)
         found.append(_share(Metric.OLA_ATTAINMENT, ones, group))
-        for priority, of_one in split(ones, lambda one: one.priority).items():
-            found.append(
-                _share(Metric.OLA_ATTAINMENT, of_one, (*group, *label(Dimension.PRIORITY, priority)))
-            )
+        found += _by_priority(Metric.OLA_ATTAINMENT, ones, group)
     return found
 
 
-def by_week(kept: Sequence[Kept], weeks: Sequence[int]) -> list[Series]:
+def by_week(kept: Tally, weeks: Sequence[int]) -> list[Series]:
     """For each clock but OLA the attainment of each week. An overdue clock counts in the week in which its
     target was used up.
 
@@ -80,14 +113,12 @@ def by_week(kept: Sequence[Kept], weeks: Sequence[int]) -> list[Series]:
         weeks: where each week begins, and after the last one its end.
     """
     found = []
-    mine = [one for one in kept if one.clock is not ClockName.OLA]
-    for name, ones in split(mine, lambda one: one.clock.value).items():
+    mine = [(one, times) for one, times in kept.items() if one.clock is not ClockName.OLA]
+    for name, ones in split(mine, lambda held: held[0].clock.value).items():
         points = []
         for i in range(len(weeks) - 1):
-            held = [one for one in ones if weeks[i] <= one.at < weeks[i + 1]]
-            met = sum(one.met for one in held)
-            value = met / len(held) if held else None
-            points.append(Point(at=from_us(weeks[i]), value=value, n=len(held)))
+            met, all_ = _count([held for held in ones if weeks[i] <= held[0].at < weeks[i + 1]])
+            points.append(Point(at=from_us(weeks[i]), value=met / all_ if all_ else None, n=all_))
         found.append(
             Series(
                 metric=Metric.SLA_ATTAINMENT,
@@ -99,5 +130,17 @@ def by_week(kept: Sequence[Kept], weeks: Sequence[int]) -> list[Series]:
     return found
 
 
-def _share(metric: Metric, kept: Sequence[Kept], group: Group = ()) -> Figure:
-    return share(metric, sum(one.met for one in kept), len(kept), group)
+def _by_priority(metric: Metric, kept: Sequence[tuple[Kept, int]], group: Group) -> list[Figure]:
+    return [
+        _share(metric, ones, (*group, *label(Dimension.PRIORITY, priority)))
+        for priority, ones in split(kept, lambda held: held[0].priority).items()
+    ]
+
+
+def _share(metric: Metric, kept: Sequence[tuple[Kept, int]], group: Group = ()) -> Figure:
+    return share(metric, *_count(kept), group)
+
+
+def _count(kept: Sequence[tuple[Kept, int]]) -> tuple[int, int]:
+    """Those that were met, and all."""
+    return sum(times for one, times in kept if one.met), sum(times for _, times in kept)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from broker.reports.cases import Case, Stay, at
-from broker.reports.figures import count, label, split
+from broker.reports.figures import Group, count, label, split
 from protocol.calendars import from_us
 from protocol.reports import Dimension, Figure, Metric, Point, Series, Unit
 
@@ -18,10 +19,12 @@ AGE_NAMES = ("0-1d", "1-3d", "3-7d", "7-30d", "30d+")
 
 
 class Lying(NamedTuple):
-    """A ticket that is open at the moment, and how it is then."""
+    """How a ticket lies open at the moment."""
 
-    case: Case
-    stay: Stay
+    customer: str
+    category: str
+    tier: int
+    priority: int
     age: str
 
 
@@ -40,7 +43,9 @@ def open_at(cases: Sequence[Case], moment: int, only: Only) -> list[Lying]:
     for case in cases:
         stay = at(case, moment)
         if stay is not None and stay.open and only.passes(stay):
-            found.append(Lying(case, stay, age_name(moment - case.ticket.created)))
+            ticket = case.ticket
+            age = age_name(moment - ticket.created)
+            found.append(Lying(ticket.customer, ticket.category or "-", stay.tier, stay.priority, age))
     return found
 
 
@@ -50,41 +55,62 @@ def age_name(age: int) -> str:
 
 
 def backlog(cases: Sequence[Case], moment: int, only: Only) -> list[Figure]:
-    """All, then by age (every bucket, empty ones too), tier, priority, customer and category."""
-    lying = open_at(cases, moment, only)
+    """As ``figures`` of what is open at the moment."""
+    return figures(Counter(open_at(cases, moment, only)))
+
+
+def figures(lying: Mapping[Lying, int]) -> list[Figure]:
+    """All, then by age (every bucket, empty ones too), tier, priority, customer and category.
+
+    Args:
+        lying: how many tickets lie like that.
+    """
     ages = split(lying, lambda one: one.age)
-    found = [count(Metric.BACKLOG, Unit.TICKETS, len(lying))]
-    found += [
-        count(Metric.BACKLOG, Unit.TICKETS, len(ages.get(name, ())), label(Dimension.AGE, name))
-        for name in AGE_NAMES
-    ]
+    found = [_count(lying, lying)]
+    found += [_count(lying, ages.get(name, ()), label(Dimension.AGE, name)) for name in AGE_NAMES]
     for dimension, rows in (
-        (Dimension.TIER, split(lying, lambda one: str(one.stay.tier))),
-        (Dimension.PRIORITY, split(lying, lambda one: str(one.stay.priority))),
-        (Dimension.CUSTOMER, split(lying, lambda one: one.case.ticket.customer)),
-        (Dimension.CATEGORY, split(lying, lambda one: one.case.ticket.category or "-")),
+        (Dimension.TIER, split(lying, lambda one: str(one.tier))),
+        (Dimension.PRIORITY, split(lying, lambda one: str(one.priority))),
+        (Dimension.CUSTOMER, split(lying, lambda one: one.customer)),
+        (Dimension.CATEGORY, split(lying, lambda one: one.category)),
     ):
-        found += [
-            count(Metric.BACKLOG, Unit.TICKETS, len(ones), label(dimension, key))
-            for key, ones in rows.items()
-        ]
+        found += [_count(lying, ones, label(dimension, key)) for key, ones in rows.items()]
     return found
 
 
-def over_time(cases: Sequence[Case], moments: Sequence[int], only: Only) -> Series:
+def _count(lying: Mapping[Lying, int], ones: Iterable[Lying], group: Group = ()) -> Figure:
+    return count(Metric.BACKLOG, Unit.TICKETS, sum(lying[one] for one in ones), group)
+
+
+class Levels:
     """The backlog at each of ``moments`` (ascending), counted in one pass over what changed."""
-    steps = [0] * (len(moments) + 1)
-    for case in cases:
-        stays = case.stays
-        for i, stay in enumerate(stays):
-            if not stay.open or not only.passes(stay):
-                continue
-            first = bisect_right(moments, stay.since - 1)
-            last = bisect_right(moments, stays[i + 1].since - 1) if i + 1 < len(stays) else len(moments)
-            steps[first] += 1
-            steps[last] -= 1
-    points, level = [], 0
-    for i, moment in enumerate(moments):
-        level += steps[i]
-        points.append(Point(at=from_us(moment), value=float(level), n=level))
-    return Series(metric=Metric.BACKLOG, unit=Unit.TICKETS, points=tuple(points))
+
+    def __init__(self, moments: Sequence[int], only: Only) -> None:
+        self._moments, self._only = moments, only
+        self._steps = [0] * (len(moments) + 1)
+
+    def add(self, cases: Iterable[Case]) -> None:
+        moments, steps, passes = self._moments, self._steps, self._only.passes
+        for case in cases:
+            stays = case.stays
+            for i, stay in enumerate(stays):
+                if not stay.open or not passes(stay):
+                    continue
+                first = bisect_right(moments, stay.since - 1)
+                last = bisect_right(moments, stays[i + 1].since - 1) if i + 1 < len(stays) else len(moments)
+                steps[first] += 1
+                steps[last] -= 1
+
+    def series(self) -> Series:
+        points, level = [], 0
+        for i, moment in enumerate(self._moments):
+            level += self._steps[i]
+            points.append(Point(at=from_us(moment), value=float(level), n=level))
+        return Series(metric=Metric.BACKLOG, unit=Unit.TICKETS, points=tuple(points))
+
+
+def over_time(cases: Sequence[Case], moments: Sequence[int], only: Only) -> Series:
+    """As ``Levels``, of all cases at once."""
+    levels = Levels(moments, only)
+    levels.add(cases)
+    return levels.series()

@@ -64,7 +64,7 @@ def percentile(values: Sequence[float], percent: int) -> float:
 
 def times(metric: Metric, unit: Unit, minutes: Sequence[float], group: Group = ()) -> tuple[Figure, ...]:
     """Mean, median and ninth decile of ``minutes``."""
-    empty = not minutes
+    empty, minutes = not minutes, sorted(minutes)
     values = (
         (Statistic.MEAN, None if empty else fmean(minutes)),
         (Statistic.MEDIAN, None if empty else float(median(minutes))),
@@ -82,6 +82,29 @@ def times(metric: Metric, unit: Unit, minutes: Sequence[float], group: Group = (
         )
         for statistic, value in values
     )
+
+
+class Sums:
+    """Shares and counts of one metric, added up over blocks of tickets."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[str, ...], Figure] = {}
+
+    def add(self, figures: Iterable[Figure]) -> None:
+        for figure in figures:
+            group = tuple(one.value for one in figure.group)
+            known = self._held.get(group)
+            self._held[group] = figure if known is None else _sum(known, figure)
+
+    def figures(self) -> list[Figure]:
+        """In the order of their groups, the figure of all first."""
+        return [figure for _, figure in sorted(self._held.items())]
+
+
+def _sum(one: Figure, other: Figure) -> Figure:
+    if one.numerator is None or other.numerator is None:
+        return count(one.metric, one.unit, one.n + other.n, one.group)
+    return share(one.metric, one.numerator + other.numerator, one.n + other.n, one.group)
 
 
 def split(rows: Iterable[T], key: Callable[[T], K]) -> Mapping[K, list[T]]:

@@ -8,20 +8,20 @@ from __future__ import annotations
 import asyncio
 import enum
 import time
+from array import array
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, or_, select, type_coerce
 
-from broker.reports.attainment import Kept, counted
-from broker.reports.cases import Case, Event, Ticket, derive
+from broker.reports.attainment import Kept, kept
+from broker.reports.cases import Case, Ticket
 from broker.reports.figures import Period
 from broker.reports.satisfaction import Rating
-from broker.sla.clocks import mark_of
-from broker.sla.promises import Promises
+from broker.reports.shapes import Shape, Shapes, look, shape
+from broker.sla.promises import TIERS, Promises
 from broker.store.desk_tables import ratings
 from broker.store.engine import Store
 from broker.store.ticket_tables import ticket_events, tickets
@@ -32,12 +32,13 @@ from protocol.errors import Code, RelevoError
 from protocol.tickets import OPEN_STATES, State
 
 MAX_ROWS = 500_000
-"""Of all kinds in one report, events not counted: about 2 GB of memory here."""
+"""Of all kinds in one report, events not counted."""
 MAX_SECONDS = 60.0
 BLOCK = 2_000
 TICKETS_AT_ONCE = 500
 """In one read, with their events: some 20 ms."""
 _OPEN = [state.value for state in OPEN_STATES]
+_NOTHING = sla.Targets()
 _STATES = {state.value: state for state in State}
 Query = Select[*tuple[Any, ...]]
 
@@ -131,44 +132,30 @@ class Wanted:
         return self.tier in (None, ticket.tier) and self.priority in (None, ticket.priority)
 
 
-class Tickets(NamedTuple):
-    """``everything``: before the filters by tier and priority, which for a backlog hold at its moment."""
+class Block(NamedTuple):
+    """Some tickets of a report. ``everything``: before the filters by tier and priority, which for a backlog
+    hold at its moment; ``kept``: their clocks."""
 
     everything: list[Case]
     cases: list[Case]
     kept: list[Kept]
-    customers: set[str]
 
 
-def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+class Seen(NamedTuple):
+    """Of all blocks together."""
+
+    tickets: int
+    customers: frozenset[str]
+
+
+def _conditions(wanted: Wanted, whatever: bool) -> list[ColumnElement[bool]]:
     """Tickets that anything happened to in the period, or that were open at its end."""
     t, period = tickets.c, wanted.period
     return [
-        *replace(wanted, tier=None, priority=None).of_ticket(),
+        *(replace(wanted, tier=None, priority=None) if whatever else wanted).of_ticket(),
         t.created < from_us(period.until),
         or_(t.updated >= from_us(period.since), t.state.in_(_OPEN)),
     ]
-
-
-async def load_tickets(reader: Reader, wanted: Wanted, promises: Promises | None, clocks: Clocks) -> Tickets:
-    """Args:
-    promises: for their clocks; None: no report of them is wanted.
-    clocks: which of them.
-
-    Raises:
-        RelevoError: as ``Reader.rows``.
-    """
-    touched = select(tickets.c.number).where(*_conditions(wanted))
-    numbers = sorted(await reader.store.read(lambda conn: conn.execute(touched).scalars().all()))
-    reader.budget.spend(len(numbers))
-    found = Tickets([], [], [], set())
-    for first in range(0, len(numbers), TICKETS_AT_ONCE):
-        some = numbers[first : first + TICKETS_AT_ONCE]
-        heads, events = await reader.store.read(lambda conn, some=some: _histories(conn, some))  # type: ignore[misc]
-        reader.budget.spend(0)
-        # The pure part is long work for the processor: other requests go on beside it.
-        await asyncio.to_thread(_take, found, wanted, heads, events, promises, clocks)
-    return found
 
 
 class Clocks(enum.Enum):
@@ -178,6 +165,46 @@ class Clocks(enum.Enum):
     OLA = "ola"
 
 
+_ANY_TARGET = {
+    Clocks.SLA: sla.Targets(first_response=1, resolution=1, next_response=1),
+    Clocks.OLA: sla.Targets(ola=dict.fromkeys(TIERS, 1)),
+}
+
+
+async def load_tickets(
+    reader: Reader,
+    wanted: Wanted,
+    promises: Promises,
+    clocks: Clocks | None,
+    take: Callable[[Block], object],
+    *,
+    whatever: bool = False,
+) -> Seen:
+    """Hand the tickets of a report to ``take``, block by block and never two at a time.
+
+    Args:
+        clocks: which clocks are wanted too.
+        take: called in a thread; it is to keep little of what it gets.
+        whatever: tickets of every tier and priority are among ``Block.everything``.
+
+    Raises:
+        RelevoError: as ``Reader.rows``.
+    """
+    touched = select(tickets.c.number).where(*_conditions(wanted, whatever))
+    numbers = await reader.store.read(lambda conn: array("q", conn.execute(touched).scalars()))
+    reader.budget.spend(len(numbers))
+    ordered = await asyncio.to_thread(lambda: array("q", sorted(numbers)))
+    making = _Making(wanted, promises, clocks, take)
+    making.block((), ())  # where there is no ticket at all, figures are to say so
+    for first in range(0, len(ordered), TICKETS_AT_ONCE):
+        some = ordered[first : first + TICKETS_AT_ONCE].tolist()
+        heads, events = await reader.store.read(lambda conn, some=some: _histories(conn, some))  # type: ignore[misc]
+        reader.budget.spend(0)
+        # The pure part is long work for the processor: other requests go on beside it.
+        await asyncio.to_thread(making.block, heads, events)
+    return Seen(making.tickets, frozenset(making.customers))
+
+
 def _histories(conn: Connection, numbers: Sequence[int]) -> tuple[Sequence[Any], Sequence[Any]]:
     t, e = tickets.c, ticket_events.c
     heads = select(
@@ -185,56 +212,68 @@ def _histories(conn: Connection, numbers: Sequence[int]) -> tuple[Sequence[Any],
         type_coerce(t.created, BigInteger), t.resolved_by_tier, t.article,
     ).where(t.number.in_(numbers))  # fmt: skip
     happened = (
-        select(
-            e.ticket, type_coerce(e.at, BigInteger), e.kind, e.public, e.to_state, e.party, e.reason,
-            e.tier, e.priority,
-        )
+        select(e.ticket, type_coerce(e.at, BigInteger), look())
         .where(e.ticket.in_(numbers), e.kind != Action.TICKET_NOTICE.value)
         .order_by(e.ticket, e.log_index)
-    )  # fmt: skip
+    )
     return conn.execute(heads).all(), conn.execute(happened).all()
 
 
-def _take(
-    found: Tickets,
-    wanted: Wanted,
-    heads: Sequence[Any],
-    rows: Sequence[Any],
-    promises: Promises | None,
-    clocks: Clocks,
-) -> None:
-    known = {
-        number: Ticket(
-            number, customer, category, agent, _STATES[state], tier, priority, created, by, article
-        )
-        for number, customer, category, agent, state, tier, priority, created, by, article in heads
-    }
-    for number, group in groupby(rows, itemgetter(0)):
-        ticket, events, pending = known[number], [], None
-        for _, at, kind, public, to_state, party, reason, tier, priority in group:
-            mark = mark_of(pending, at, kind, public, to_state, party, reason, tier)
-            pending = mark.pending
-            events.append(Event(mark, kind, party, reason, priority))
-        case = derive(ticket, events)
+class _Making:
+    """From rows to blocks."""
+
+    def __init__(
+        self, wanted: Wanted, promises: Promises, clocks: Clocks | None, take: Callable[[Block], object]
+    ) -> None:
+        self._wanted, self._promises, self._clocks, self._take = wanted, promises, clocks, take
+        self._shapes = Shapes(sla.Targets() if clocks is None else _ANY_TARGET[clocks])
+        self.tickets = 0
+        self.customers: set[str] = set()
+
+    def block(self, heads: Sequence[Any], rows: Sequence[Any]) -> None:
+        """``rows``: in the order of the tickets' numbers."""
+        found = Block([], [], [])
+        numbers, every_time, looks = zip(*rows, strict=True) if rows else ((), (), ())
+        how_many, first = Counter(numbers), 0
+        for number, customer, category, agent, state, tier, priority, created, by, article in sorted(heads):
+            last = first + how_many[number]
+            if first < last:
+                ticket = Ticket(
+                    number, customer, category, agent, _STATES[state], tier, priority, created, by, article
+                )
+                self._add(found, ticket, looks[first:last], every_time[first:last])
+            first = last
+        self._take(found)
+
+    def _add(self, found: Block, ticket: Ticket, looks: tuple[str, ...], at: Sequence[int]) -> None:
+        told, times = shape(looks, at)
+        case = self._shapes.case(ticket, told, times)
         found.everything.append(case)
-        if not wanted.passes(ticket):
-            continue
+        if not self._wanted.passes(ticket):
+            return
         found.cases.append(case)
-        found.customers.add(ticket.customer)
-        if promises is not None:
-            found.kept.extend(_kept(ticket, events, wanted.period, promises, clocks))
+        self.tickets += 1
+        self.customers.add(ticket.customer)
+        if self._clocks is None:
+            return
+        if times[-1] >= self._wanted.period.until:
+            before = [place for place, moment in enumerate(at) if moment < self._wanted.period.until]
+            told, times = shape(tuple([looks[i] for i in before]), [at[i] for i in before])
+        if times:
+            found.kept.extend(self._kept(ticket, told, times))
 
-
-def _kept(
-    ticket: Ticket, events: Sequence[Event], period: Period, promises: Promises, clocks: Clocks
-) -> list[Kept]:
-    hours = promises.hours(ticket.customer)
-    targets = promises.targets(ticket.customer, ticket.priority)
-    targets = targets._replace(ola={}) if clocks is Clocks.SLA else sla.Targets(ola=targets.ola)
-    marks = [event.mark for event in events if event.mark.at < period.until]
-    if hours is None or targets == sla.Targets() or not marks:
-        return []
-    return counted(sla.clocks(marks, hours, targets, period.until), ticket.priority, period)
+    def _kept(self, ticket: Ticket, told: Shape, times: Sequence[int]) -> list[Kept]:
+        period, promises = self._wanted.period, self._promises
+        hours, targets = promises.hours(ticket.customer), promises.targets(ticket.customer, ticket.priority)
+        if hours is None or targets == _NOTHING:
+            return []
+        promised = []
+        for course in self._shapes.courses(told):
+            minutes = targets.minutes(course.name, course.cycle)
+            # Most clocks stopped, many of them in another period.
+            if minutes is not None and (course.stopped is None or period.holds(times[course.stopped])):
+                promised.append((course, minutes))
+        return kept(promised, (*times, period.until), hours, ticket.priority)
 
 
 async def load_ratings(reader: Reader, wanted: Wanted) -> list[Rating]:

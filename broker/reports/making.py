@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from broker.artifact_files import ArtifactFiles
-from broker.reports import attainment, ticket_metrics
-from broker.reports.backlog import Only, backlog, over_time
-from broker.reports.figures import Period, label, split
-from broker.reports.loading import Clocks, Reader, Tickets, Wanted, load_ratings, load_tickets
+from broker.reports.backlog import Only
+from broker.reports.figures import Period
+from broker.reports.loading import Block, Clocks, Reader, Seen, Wanted, load_ratings, load_tickets
 from broker.reports.loading_runs import (
     load_fixes,
     load_known,
@@ -24,13 +24,13 @@ from broker.reports.problem_details import with_details
 from broker.reports.recurring import candidates, problems, recurrence
 from broker.reports.run_metrics import fixes, self_service, signatures, warnings
 from broker.reports.satisfaction import csat
+from broker.reports.tallies import BacklogTally, QualityTally, RecurringTally, SlaTally, TiersTally
 from broker.sla.promises import Promises
 from protocol.calendars import from_us, to_us
 from protocol.reports import (
     MAX_POINTS,
     MAX_PROBLEMS,
     Definition,
-    Dimension,
     Figure,
     RecurringProblem,
     Report,
@@ -49,15 +49,21 @@ DAILY_UP_TO = 100 * DAY
 class Parts(NamedTuple):
     """What a builder makes."""
 
-    tickets: Tickets | None
-    figures: list[Figure]
+    seen: Seen
+    figures: Sequence[Figure]
     series: Sequence[Series] = ()
     problems: Sequence[RecurringProblem] = ()
 
 
+_NO_TICKETS = Seen(0, frozenset())
+
+
 @dataclass(frozen=True)
 class Sources:
-    """Where a builder takes its rows from."""
+    """Where a builder takes its rows from.
+
+    What is long work for the processor is done in a thread everywhere below: other requests go on beside it.
+    """
 
     reader: Reader
     wanted: Wanted
@@ -68,76 +74,66 @@ class Sources:
     def period(self) -> Period:
         return self.wanted.period
 
-    async def tickets(self, clocks: Clocks | None = None) -> Tickets:
-        promises = None if clocks is None else self.promises
-        return await load_tickets(self.reader, self.wanted, promises, clocks or Clocks.SLA)
+    async def tickets(self, take: Callable[[Block], object], clocks: Clocks | None = None) -> Seen:
+        return await load_tickets(self.reader, self.wanted, self.promises, clocks, take)
+
+    async def tickets_of_every_kind(self, take: Callable[[Block], object]) -> Seen:
+        return await load_tickets(self.reader, self.wanted, self.promises, None, take, whatever=True)
 
 
 async def _sla(sources: Sources) -> Parts:
-    found = await sources.tickets(Clocks.SLA)
-    period, hours_of = sources.period, sources.promises.hours
-    figures = attainment.sla_attainment(found.kept)
-    for metric in (ticket_metrics.mtta, ticket_metrics.mttr):
-        figures += metric(found.cases, period, hours_of)
-        for priority, ones in split(found.cases, lambda case: case.ticket.priority).items():
-            figures += metric(ones, period, hours_of, label(Dimension.PRIORITY, priority))
-    return Parts(found, figures, attainment.by_week(found.kept, weeks(period)))
+    tally = SlaTally(sources.period, weeks(sources.period), sources.promises.hours)
+    seen = await sources.tickets(tally.add, Clocks.SLA)
+    return Parts(seen, *await asyncio.to_thread(tally.told))
 
 
 async def _tiers(sources: Sources) -> Parts:
-    found, period = await sources.tickets(Clocks.OLA), sources.period
-    figures = [
-        *ticket_metrics.resolved_by_tier(found.cases, period),
-        ticket_metrics.flr(found.cases, period),
-        ticket_metrics.escalation_rate(found.cases, period),
-        *ticket_metrics.bounce_rate(found.cases, period),
-        *attainment.ola_attainment(found.kept),
-    ]
-    return Parts(found, figures)
+    tally = TiersTally(sources.period)
+    seen = await sources.tickets(tally.add, Clocks.OLA)
+    return Parts(seen, await asyncio.to_thread(tally.figures))
 
 
 async def _quality(sources: Sources) -> Parts:
-    found, period = await sources.tickets(), sources.period
-    reader, wanted = sources.reader, sources.wanted
-    done = ticket_metrics.resolved_in(found.cases, period)
+    period, reader, wanted = sources.period, sources.reader, sources.wanted
+    tally = QualityTally(period)
+    seen = await sources.tickets(tally.add)
     figures = [
-        ticket_metrics.fcr(found.cases, period),
-        ticket_metrics.flr(found.cases, period),
-        ticket_metrics.reopen_rate(found.cases, period),
-        *fixes(await load_fixes(reader, wanted), period),
-        *signatures(await load_results(reader, wanted), [case.ticket.number for case in done], period),
-        *warnings(await load_warnings(reader, wanted), period),
+        *tally.figures(),
+        *await asyncio.to_thread(fixes, await load_fixes(reader, wanted), period),
+        *await asyncio.to_thread(signatures, await load_results(reader, wanted), tally.resolved, period),
+        *await asyncio.to_thread(warnings, await load_warnings(reader, wanted), period),
     ]
-    return Parts(found, figures)
+    return Parts(seen, figures)
 
 
 async def _recurring(sources: Sources) -> Parts:
-    found, period = await sources.tickets(), sources.period
-    reader, wanted = sources.reader, sources.wanted
-    earliest = min((case.ticket.created for case in found.cases), default=period.since)
-    known = await load_known(reader, wanted, earliest)
+    period, reader, wanted = sources.period, sources.reader, sources.wanted
+    tally = RecurringTally(period)
+    seen = await sources.tickets(tally.add)
+    known = await load_known(reader, wanted, tally.earliest)
     results = await load_results(reader, wanted)
-    seen = problems(results, period)
-    figures = [recurrence(found.cases, known, period), candidates(seen)]
-    told = await with_details(reader, sources.files, seen[:MAX_PROBLEMS], results, period)
-    return Parts(found, figures, problems=told)
+    found = await asyncio.to_thread(problems, results, period)
+    figures = [await asyncio.to_thread(recurrence, tally.resolved, known), candidates(found)]
+    told = await with_details(reader, sources.files, found[:MAX_PROBLEMS], results, period)
+    return Parts(seen, figures, problems=told)
 
 
 async def _backlog(sources: Sources) -> Parts:
-    found, period = await sources.tickets(), sources.period
     only = Only(sources.wanted.tier, sources.wanted.priority)
-    series = over_time(found.everything, moments(period), only)
-    return Parts(found, backlog(found.everything, period.until, only), [series])
+    tally = BacklogTally(sources.period.until, moments(sources.period), only)
+    seen = await sources.tickets_of_every_kind(tally.add)
+    return Parts(seen, tally.figures(), [tally.series()])
 
 
 async def _csat(sources: Sources) -> Parts:
-    return Parts(None, csat(await load_ratings(sources.reader, sources.wanted), sources.period))
+    rated = await load_ratings(sources.reader, sources.wanted)
+    return Parts(_NO_TICKETS, await asyncio.to_thread(csat, rated, sources.period))
 
 
 async def _self_service(sources: Sources) -> Parts:
     reader, wanted = sources.reader, sources.wanted
     runs, opened = await load_self_service(reader, wanted), await load_opened(reader, wanted)
-    return Parts(None, self_service(runs, opened, sources.period))
+    return Parts(_NO_TICKETS, await asyncio.to_thread(self_service, runs, opened, sources.period))
 
 
 BUILDERS: dict[ReportName, Callable[[Sources], Awaitable[Parts]]] = {
@@ -166,8 +162,8 @@ async def make(name: ReportName, sources: Sources) -> Report:
             priority=wanted.priority,
             category=wanted.category,
         ),
-        tickets=len(parts.tickets.cases) if parts.tickets else 0,
-        customers=tuple(sorted(parts.tickets.customers)) if parts.tickets else (),
+        tickets=parts.seen.tickets,
+        customers=tuple(sorted(parts.seen.customers)),
         figures=tuple(parts.figures),
         series=tuple(parts.series),
         problems=tuple(parts.problems),

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from broker.reports.cases import Case
 from broker.reports.figures import Period, count, share, split
 from broker.reports.run_metrics import CONFIRMED, WRONG, Evaluated, is_match
-from broker.reports.ticket_metrics import resolved_in
 from protocol.calendars import from_us
 from protocol.reports import Figure, Metric, RecurringProblem, Unit
 
@@ -28,11 +26,12 @@ class Known(NamedTuple):
     known_error: str
 
 
-def recurrence(cases: Sequence[Case], known: Iterable[Known], period: Period) -> Figure:
+def recurrence(resolved: Collection[int], known: Iterable[Known]) -> Figure:
     """Tickets resolved in the period that the customer had had before: an earlier ticket with the same known
     error was opened at most 30 days before this one.
 
     Args:
+        resolved: numbers of the tickets resolved in the period.
         known: of these tickets, and of all of their customers' that were opened in the 30 days before.
     """
     by_problem: dict[tuple[str, str], list[tuple[int, int]]] = {}
@@ -45,15 +44,14 @@ def recurrence(cases: Sequence[Case], known: Iterable[Known], period: Period) ->
         opened.sort()
         for i in range(1, len(opened)):
             before[opened[i][1], known_error] = opened[i][0] - opened[i - 1][0]
-    done = resolved_in(cases, period)
     again = sum(
         any(
-            before.get((case.ticket.number, known_error), AGAIN_WITHIN + 1) <= AGAIN_WITHIN
-            for known_error in of_ticket.get(case.ticket.number, ())
+            before.get((ticket, known_error), AGAIN_WITHIN + 1) <= AGAIN_WITHIN
+            for known_error in of_ticket.get(ticket, ())
         )
-        for case in done
+        for ticket in resolved
     )
-    return share(Metric.RECURRENCE, again, len(done))
+    return share(Metric.RECURRENCE, again, len(resolved))
 
 
 def most_in_window(events: Iterable[tuple[int, str]], length: int = WINDOW) -> int:

@@ -6,7 +6,9 @@ once and in the same period for ever. Cancelled and merged tickets are not among
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 
 from broker.reports.cases import Case
 from broker.reports.figures import MINUTE_US, Group, Period, count, label, share, split, times
@@ -64,48 +66,87 @@ def resolved_by_tier(cases: Sequence[Case], period: Period) -> list[Figure]:
     ]
 
 
-def mtta(cases: Sequence[Case], period: Period, hours_of: HoursOf, group: Group = ()) -> list[Figure]:
-    """From the opening of the tickets opened in the period until a technician took each up."""
-    spans = [
-        (case.ticket.customer, ((case.ticket.created, case.acknowledged),))
-        for case in cases
-        if period.holds(case.ticket.created) and case.acknowledged is not None
-    ]
-    return _lasted(Metric.MTTA, spans, hours_of, group)
-
-
-def mttr(cases: Sequence[Case], period: Period, hours_of: HoursOf, group: Group = ()) -> list[Figure]:
-    """From the opening to the latest resolution of the tickets resolved in the period that are not open
-    again, without the time that they rested as resolved."""
-    spans = [
-        (case.ticket.customer, _worked(case, case.settled))
-        for case in resolved_in(cases, period)
-        if case.settled is not None
-    ]
-    return _lasted(Metric.MTTR, spans, hours_of, group)
-
-
 Spans = tuple[tuple[int, int], ...]
 
 
-def _worked(case: Case, settled: int) -> Spans:
+def taken_up(case: Case, period: Period) -> Spans | None:
+    """From the opening in the period until a technician took the ticket up."""
+    if case.acknowledged is None or not period.holds(case.ticket.created):
+        return None
+    return ((case.ticket.created, case.acknowledged),)
+
+
+def restored(case: Case, period: Period) -> Spans | None:
+    """From the opening to the latest resolution of a ticket resolved in the period that is not open again,
+    without the time that it rested as resolved."""
+    if case.settled is None or not period.holds(case.resolved):
+        return None
     found, since = [], case.ticket.created
     for rest, again in case.rested:
         found.append((since, rest))
         since = again
-    return (*found, (since, settled))
+    return (*found, (since, case.settled))
 
 
-def _lasted(
-    metric: Metric, spans: Sequence[tuple[str, Spans]], hours_of: HoursOf, group: Group
-) -> list[Figure]:
-    wall = [sum(max(0, end - start) for start, end in parts) / MINUTE_US for _, parts in spans]
-    business = []
-    for customer, parts in spans:
-        hours = hours_of(customer)
-        if hours is not None:
-            business.append(sum(hours.open_us(start, end) for start, end in parts) / MINUTE_US)
-    return [
-        *times(metric, Unit.MINUTES, wall, group),
-        *times(metric, Unit.BUSINESS_MINUTES, business, group),
-    ]
+class Lasting:
+    """How long something lasted, in minutes that passed and in business minutes, by priority."""
+
+    def __init__(
+        self,
+        metric: Metric,
+        lasted: Callable[[Case, Period], Spans | None],
+        period: Period,
+        hours_of: HoursOf,
+    ) -> None:
+        self._metric, self._lasted, self._period, self._hours_of = metric, lasted, period, hours_of
+        # Numbers without an object each: a report may hold half a million of each kind.
+        self._wall: dict[int, array[float]] = {}
+        self._business: dict[int, array[float]] = {}
+
+    def add(self, cases: Iterable[Case]) -> None:
+        period, lasted, hours_of = self._period, self._lasted, self._hours_of
+        for case in cases:
+            priority = case.ticket.priority
+            if priority not in self._wall:
+                self._wall[priority], self._business[priority] = array("d"), array("d")
+            spans = lasted(case, period)
+            if spans is None:
+                continue
+            wall = sum([max(0, end - start) for start, end in spans])
+            self._wall[priority].append(wall / MINUTE_US)
+            hours = hours_of(case.ticket.customer)
+            if hours is not None:
+                business = sum([hours.open_us(start, end) for start, end in spans])
+                self._business[priority].append(business / MINUTE_US)
+
+    def overall(self) -> list[Figure]:
+        every = [list(chain.from_iterable(held.values())) for held in (self._wall, self._business)]
+        return self._figures(every[0], every[1], ())
+
+    def figures(self) -> list[Figure]:
+        """Of all, then by the priorities of all tickets."""
+        found = self.overall()
+        for priority in sorted(self._wall, key=str):
+            group = label(Dimension.PRIORITY, priority)
+            found += self._figures(self._wall[priority], self._business[priority], group)
+        return found
+
+    def _figures(self, wall: Sequence[float], business: Sequence[float], group: Group) -> list[Figure]:
+        return [
+            *times(self._metric, Unit.MINUTES, wall, group),
+            *times(self._metric, Unit.BUSINESS_MINUTES, business, group),
+        ]
+
+
+def mtta(cases: Iterable[Case], period: Period, hours_of: HoursOf) -> list[Figure]:
+    """As ``taken_up``, over all."""
+    lasting = Lasting(Metric.MTTA, taken_up, period, hours_of)
+    lasting.add(cases)
+    return lasting.overall()
+
+
+def mttr(cases: Iterable[Case], period: Period, hours_of: HoursOf) -> list[Figure]:
+    """As ``restored``, over all."""
+    lasting = Lasting(Metric.MTTR, restored, period, hours_of)
+    lasting.add(cases)
+    return lasting.overall()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker.reports.attainment import by_week, counted, ola_attainment, sla_attainment
+from broker.reports.attainment import by_week, counted, ola_attainment, sla_attainment, tally
 from broker.reports.backlog import AGE_NAMES, Only, age_name, backlog, open_at, over_time
 from broker.reports.cases import at
 from broker.reports.figures import Period, percentile, share, split, times
@@ -223,7 +223,7 @@ def test_a_percentile_is_the_smallest_value_that_so_many_do_not_exceed(
 def test_nothing_is_divided_by_nothing() -> None:
     figures = [
         fcr([], WEEK), flr([], WEEK), reopen_rate([], WEEK), escalation_rate([], WEEK), *bounce_rate([], WEEK),
-        *mtta([], WEEK, hours_of), *mttr([], WEEK, hours_of), *sla_attainment([]), *ola_attainment([]),
+        *mtta([], WEEK, hours_of), *mttr([], WEEK, hours_of), *sla_attainment({}), *ola_attainment({}),
     ]  # fmt: skip
     assert {(f.value, f.note) for f in figures} == {(None, Note.NO_DATA)}
     assert share(Metric.CSAT, 9, 9, least=10).note is Note.TOO_FEW
@@ -289,15 +289,17 @@ def test_attainment_is_kept_of_kept_and_overdue_by_clock_and_priority() -> None:
         Mark(us(90), State.RESOLVED),
     ]
     targets = Targets(first_response=60, resolution=60, ola={1: 60})
-    kept = []
+    told = []
     for priority in (1, 1, 2):
-        kept += counted(sla.clocks(marks, ROUND_THE_CLOCK, targets, WEEK.until), priority, WEEK)
+        told += counted(sla.clocks(marks, ROUND_THE_CLOCK, targets, WEEK.until), priority, WEEK)
+    weeks = [us(0), us(60), us(7 * DAY)]
+    kept = tally(told, weeks)
     figures = {tuple(label.value for label in f.group): of(f) for f in sla_attainment(kept)}
     assert figures[()] == (3, 6)
     assert figures["first_response",] == (3, 3)
     assert figures["resolution", "1"] == (0, 2)
     assert of(ola_attainment(kept)[0]) == (0, 3)
-    series = by_week(kept, [us(0), us(60), us(7 * DAY)])
+    series = by_week(kept, weeks)
     assert [[(p.value, p.n) for p in one.points] for one in series] == [
         [(1.0, 3), (None, 0)],
         [(None, 0), (0.0, 3)],
