@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from agent.redaction.known import known_here
-from protocol import redaction
+from protocol.redaction import redactor
 from protocol.redaction.known import Known
 from protocol.scopes import Clearance
 
 
-class Redactor(redaction.Redactor):
-    """As ``protocol.redaction.Redactor``; where no names are given, those of this machine are looked for."""
+class Redactor(redactor.Redactor):
+    """As ``protocol.redaction.redactor.Redactor``; where no names are given, those of this machine are looked for."""
 
     def __init__(
         self, clearance: Clearance, key: bytes, *, requester: str | None = None, known: Known | None = None

@@ -27,7 +27,7 @@ from protocol.findings import Finding, Severity, findings
 from protocol.fix_states import RunState
 from protocol.knowledge import MAX_BODY, MAX_SYMPTOMS, ArticleText, Body, Kind, Links, Visibility
 from protocol.organisation import Organisation
-from protocol.redaction import Redactor
+from protocol.redaction.redactor import Redactor
 from protocol.scopes import Clearance
 from protocol.wire import from_json
 from protocol.wording import Language, Words, diagnosis

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 
 from protocol.errors import Code, RelevoError
 from protocol.knowledge import ArticleText
-from protocol.redaction import Known, Person, Redactor, residual
+from protocol.redaction.known import Known, Person
+from protocol.redaction.redactor import Redactor
+from protocol.redaction.residual import residual
 from protocol.scopes import Clearance
 
 

@@ -2,12 +2,6 @@
 
 Agents redact at the source (``agent.redaction`` adds what a machine knows by name); the broker uses the same
 rules on what people wrote before it becomes an article.
+
+Nothing is imported here: the rules are a third of a command's start, and most commands redact nothing.
 """
-
-from protocol.redaction.classes import FactClass
-from protocol.redaction.decoding import decode
-from protocol.redaction.known import Known, Person
-from protocol.redaction.redactor import Redactor
-from protocol.redaction.residual import residual
-
-__all__ = ["FactClass", "Known", "Person", "Redactor", "decode", "residual"]
