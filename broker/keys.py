@@ -83,7 +83,7 @@ def load_identity(config: Config) -> Identity:
 
 
 def public_hex(private: Ed25519PrivateKey) -> str:
-    """The raw public key, hex, as ``protocol.api.Pairing`` and TUF metadata carry it."""
+    """The raw public key, hex, as ``protocol.publication.Pairing`` and TUF metadata carry it."""
     return private.public_key().public_bytes_raw().hex()
 
 

@@ -10,9 +10,9 @@ from broker import publishing
 from broker.calls import Call
 from broker.context import Broker
 from broker.refusals import claimed
-from protocol.api import PairRequest, Publication, Published
 from protocol.audit import ActorKind
 from protocol.errors import Code, RelevoError
+from protocol.publication import PairRequest, Publication, Published
 
 _FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
 

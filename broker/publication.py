@@ -19,10 +19,10 @@ from tuf.api.serialization import DeserializationError
 
 from broker.known_errors import read_known_errors
 from protocol import ids, layout
-from protocol.api import Publication
 from protocol.desk import Desk, require_calendars
 from protocol.errors import Code, RelevoError
 from protocol.organisation import Organisation, Policy, Revoked, Roster
+from protocol.publication import Publication
 from protocol.scopes import Role
 from protocol.sshkeys import PublicKey
 from protocol.wire import Wire, from_json

@@ -15,10 +15,10 @@ from broker.publication import files_of
 from broker.repository import Current
 from broker.store.engine import Tx
 from broker.store.tables import meta
-from protocol.api import PairRequest, Publication, Published
 from protocol.audit import Action, Actor, ActorKind, AuditRecord
 from protocol.errors import Code, RelevoError
 from protocol.organisation import Organisation
+from protocol.publication import PairRequest, Publication, Published
 from protocol.wire import facts
 
 ORG, ROOT, SNAPSHOT = "org", "root-version", "snapshot-version"

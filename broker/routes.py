@@ -13,7 +13,7 @@ from broker.knowledge.signature_routes import SIGNATURE_ROUTES
 from broker.reports.routes import REPORT_ROUTES
 from broker.support_routes import SUPPORT_ROUTES
 from broker.trends.routes import TREND_ROUTES
-from protocol import api
+from protocol import api, publication
 from protocol.audit import Action
 from protocol.organisation import Technician
 
@@ -34,8 +34,8 @@ ROUTES: tuple[Row, ...] = (
         "/v1/org/pair",
         organisation_api.pair,
         PROOF,
-        takes=api.PairRequest,
-        gives=api.Published,
+        takes=publication.PairRequest,
+        gives=publication.Published,
         max_body=_PUBLICATION,
         body_deadline_s=60,
     ),
@@ -44,8 +44,8 @@ ROUTES: tuple[Row, ...] = (
         "/v1/org/publish",
         organisation_api.publish,
         ADMIN,
-        takes=api.Publication,
-        gives=api.Published,
+        takes=publication.Publication,
+        gives=publication.Published,
         max_body=_PUBLICATION,
         body_deadline_s=300,
     ),

@@ -29,11 +29,11 @@ from broker.store.engine import Store, Tx
 from broker.tickets.keeper import keeping_tickets
 from broker.trends.keeper import keeping_trends
 from protocol import VERSION
-from protocol.api import PairRequest
 from protocol.audit import Action, Actor, ActorKind, AuditRecord
 from protocol.drivers.files import read_file
 from protocol.drivers.locks import locked
 from protocol.errors import Code, RelevoError
+from protocol.publication import PairRequest
 from protocol.wire import facts, from_json
 
 _log = structlog.get_logger("broker")

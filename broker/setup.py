@@ -12,11 +12,11 @@ from broker.config import Config, Settings
 from broker.keys import load_identity, make_keys, public_hex
 from broker.repository import make_folders
 from broker.store import schema
-from protocol.api import Pairing
 from protocol.drivers.files import given, private_folder, read_file, write_private
 from protocol.drivers.http import Address, address
 from protocol.errors import Code, RelevoError
 from protocol.ids import new_nonce
+from protocol.publication import Pairing
 from protocol.wire import from_json, to_json
 
 

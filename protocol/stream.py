@@ -27,10 +27,10 @@ from __future__ import annotations
 
 import enum
 import struct
-from collections import deque
 from typing import NamedTuple
 
 from protocol.errors import Code, RelevoError
+from protocol.unacknowledged import Unacknowledged
 
 VERSION = 1
 MAX_DATA = 256 << 10
@@ -87,62 +87,6 @@ class Reset(NamedTuple):
 Event = Joined | Received | Finished | Reset
 
 
-class _Outgoing:
-    """What was written and is not yet acknowledged: ``unacked`` was sent, ``unsent`` was not."""
-
-    def __init__(self) -> None:
-        self._unsent: deque[bytes | memoryview] = deque()
-        self._unacked: deque[memoryview] = deque()
-        self.unsent_bytes = 0
-        self.acked = 0
-        self.sent = 0
-
-    def append(self, data: bytes) -> None:
-        self._unsent.append(data)
-        self.unsent_bytes += len(data)
-
-    def take(self, most: int, head: bytes) -> bytes:
-        """``head`` and up to ``most`` unsent bytes, which count as sent from now on."""
-        pieces: list[bytes | memoryview] = [head]
-        left = most
-        while left and self._unsent:
-            piece = self._unsent.popleft()
-            if len(piece) > left:
-                view = memoryview(piece)
-                self._unsent.appendleft(view[left:])
-                piece = view[:left]
-            pieces.append(piece)
-            left -= len(piece)
-        frame = b"".join(pieces)
-        self._unacked.append(memoryview(frame)[len(head) :])
-        self.unsent_bytes -= most - left
-        self.sent += most - left
-        return frame
-
-    def acknowledge(self, received: int) -> None:
-        """Forget everything before offset ``received`` (within ``acked .. sent``)."""
-        left = received - self.acked
-        self.acked = received
-        while left:
-            piece = self._unacked.popleft()
-            if len(piece) > left:
-                self._unacked.appendleft(piece[left:])
-                return
-            left -= len(piece)
-
-    def rewind(self) -> None:
-        """Everything unacknowledged is to be sent again."""
-        self._unsent.extendleft(reversed(self._unacked))
-        self._unacked.clear()
-        self.unsent_bytes += self.sent - self.acked
-        self.sent = self.acked
-
-    def clear(self) -> None:
-        self._unsent.clear()
-        self._unacked.clear()
-        self.unsent_bytes = 0
-
-
 class Stream:
     """One end of the stream.
 
@@ -155,7 +99,7 @@ class Stream:
         if not MAX_DATA <= window <= MAX_WINDOW:
             raise ValueError(f"window {window}")
         self._window = window
-        self._out = _Outgoing()
+        self._out = Unacknowledged()
         self._epoch = 0
         self._seen = 0  # the peer's epoch
         self._joined = False

@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from protocol.api import RepositoryFile
 from protocol.drivers.repository import Repository
 from protocol.errors import Code, RelevoError
 from protocol.fixes import Manifest, read_manifest
 from protocol.layout import FixRef
 from protocol.organisation import Organisation
+from protocol.publication import RepositoryFile
 
 T = TypeVar("T")
 

@@ -25,7 +25,6 @@ from agent.fixes.runs import Run
 from agent.folder import Membership
 from agent.helper import messages, pin
 from agent.helper.main import SOCKET
-from protocol.api import RepositoryFile
 from protocol.assist import FixPlan, FixRun, FixUndoPlan, Planned
 from protocol.documents import FixRequest
 from protocol.drivers.files import socket_address
@@ -34,6 +33,7 @@ from protocol.errors import Code, RelevoError
 from protocol.fixes import params_sha256, validate_params
 from protocol.frames import MAX_FRAME
 from protocol.layout import FixRef
+from protocol.publication import RepositoryFile
 from protocol.wording import Language
 
 _CONNECT_S = 10.0

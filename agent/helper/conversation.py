@@ -12,9 +12,9 @@ from agent.fixes.gate import Credentials, OwnPapers, Papers
 from agent.fixes.runs import Run
 from agent.helper import messages
 from agent.helper.trust import HandedTrust
-from protocol.api import RepositoryFile
 from protocol.errors import Code, RelevoError
 from protocol.fix_states import RunState
+from protocol.publication import RepositoryFile
 
 _logger = logging.getLogger(__name__)
 _ANSWER_S = 6 * 60.0

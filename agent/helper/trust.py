@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from protocol.api import RepositoryFile
 from protocol.drivers.repository import Repository
 from protocol.drivers.sources import from_files
 from protocol.errors import Code, RelevoError
 from protocol.organisation import Organisation
+from protocol.publication import RepositoryFile
 
 FRESH_FOR = timedelta(minutes=5)
 T = TypeVar("T")

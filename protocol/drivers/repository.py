@@ -14,27 +14,32 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from tuf.api.exceptions import LengthOrHashMismatchError
-from tuf.api.metadata import TargetFile, Targets
+from tuf.api.metadata import TargetFile
 
 from protocol import ids, layout
-from protocol.api import RepositoryFile
 from protocol.drivers.files import private_folder, read_file, write_private
 from protocol.drivers.locks import locked
+from protocol.drivers.repository_targets import (
+    documents_of,
+    fix_ref,
+    known_errors_of,
+    role_targets,
+    target_file,
+)
 from protocol.drivers.sources import Fetch
 from protocol.drivers.timefloor import TimeFloor
 from protocol.drivers.tufclient import Client, tuf_errors
 from protocol.errors import Code, RelevoError
 from protocol.fixes import read_manifest
-from protocol.known_errors import MAX_DOCUMENT as MAX_KNOWN_ERROR
-from protocol.known_errors import MAX_KNOWN_ERRORS, KnownError, read_known_error
-from protocol.layout import FixRef, FixRole
+from protocol.known_errors import KnownError, read_known_error
+from protocol.layout import FixRef
 from protocol.organisation import Organisation, Policy, Revoked, Roster
+from protocol.publication import RepositoryFile
 from protocol.scopes import Risk
 from protocol.wire import Wire, from_json
 
 _logger = logging.getLogger(__name__)
 _LOCK_S = 30.0
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _VERSIONED = re.compile(r"\d+\.(?!root\.json$)")
 
 W = TypeVar("W", bound=Wire)
@@ -136,7 +141,7 @@ class Repository:
                     raise RelevoError(role.code, role.detail)
                 _logger.warning("fixes of risk %s are out of date: %s", risk, role.detail)
                 continue
-            found += [ref for path, file in role.items() if (ref := _fix_ref(risk, path, file))]
+            found += [ref for path, file in role.items() if (ref := fix_ref(risk, path, file))]
         return layout.without_revoked(found, state.organisation.revoked)
 
     def fix_manifest(self, ref: FixRef) -> bytes:
@@ -185,12 +190,12 @@ class Repository:
         state = self._verified
         files = list(state.metadata)
         for path, info in state.documents.items():
-            files.append(_target_file(path, info, self._target(path, info)))
+            files.append(target_file(path, info, self._target(path, info)))
         for ref in fixes:
             prefix = ref.path.removesuffix(".json") + "/"
             for path, info in self._role(ref.risk).items():
                 if path == ref.path or path.startswith(prefix):
-                    files.append(_target_file(path, info, self._target(path, info)))
+                    files.append(target_file(path, info, self._target(path, info)))
         return tuple(files)
 
     # --- one run -------------------------------------------------------------------------------
@@ -216,8 +221,8 @@ class Repository:
                 raise RelevoError(Code.ROLLBACK, f"targets version {client.targets.version}")
             fresh = client.timestamp.expires - layout.TIMESTAMP_LIFE
             self._floor.learn(fresh, now)
-            documents = _documents(client.targets)
-            fixes = {role.risk: _role_targets(client, role) for role in layout.FIX_ROLES}
+            documents = documents_of(client.targets)
+            fixes = {role.risk: role_targets(client, role) for role in layout.FIX_ROLES}
             good = [risk for risk in fixes if client.holds(risk)]
             state = _Verified(
                 organisation=self._organisation(documents, fetch, ids.org_id(first_root)),
@@ -226,7 +231,7 @@ class Repository:
                 documents=documents,
                 fixes=fixes,
                 metadata=self._metadata_files(client, good),
-                known_errors=_known_errors(client.targets),
+                known_errors=known_errors_of(client.targets),
             )
             self._forget_others(state)
         self._state = state
@@ -329,81 +334,3 @@ class Repository:
         for file in self._targets.iterdir():
             if file.name not in named and not file.name.startswith("."):
                 file.unlink(missing_ok=True)
-
-
-def _documents(targets: Targets) -> dict[str, TargetFile]:
-    documents = {}
-    for path in (layout.ROSTER, layout.POLICY, layout.REVOKED):
-        info = targets.targets.get(path)
-        if info is None or not _usable(info, layout.MAX_DOCUMENT):
-            raise RelevoError(Code.MALFORMED, f"the targets role names no usable {path}")
-        documents[path] = info
-    return documents
-
-
-def _known_errors(targets: Targets) -> dict[str, TargetFile]:
-    found: dict[str, TargetFile] = {}
-    for path, info in targets.targets.items():
-        id_ = layout.parse_known_error_path(path)
-        if id_ is not None and len(found) < MAX_KNOWN_ERRORS and _usable(info, MAX_KNOWN_ERROR):
-            found[id_] = info
-    return found
-
-
-def _role_targets(client: Client, role: FixRole) -> dict[str, TargetFile] | RelevoError:
-    """The files a delegated role may name, or why it names none."""
-    if f"{role.risk}.json" not in client.snapshot.meta:
-        return {}
-    try:
-        _require_delegation(client.targets, role)
-        with tuf_errors():
-            targets = client.delegated(role.risk)
-    except RelevoError as error:
-        return error
-    return {
-        path: info
-        for path, info in targets.targets.items()
-        if layout.risk_of(path) is role.risk and _usable(info, layout.MAX_PAYLOAD_FILE)
-    }
-
-
-def _usable(info: TargetFile, limit: int) -> bool:
-    """The hash becomes a file name here, and a signer of fixes may write anything into it."""
-    return bool(_SHA256.fullmatch(info.hashes.get("sha256", ""))) and info.length <= limit
-
-
-def _require_delegation(targets: Targets, role: FixRole) -> None:
-    """The delegation must be at least as strict as the layout says, and count people, not names of keys.
-
-    TUF counts key ids; the same public key under two ids would make one signer look like two.
-    """
-    delegations = targets.delegations
-    delegated = (delegations.roles or {}).get(role.risk) if delegations else None
-    if delegations is None or delegated is None:
-        raise RelevoError(Code.SIGNATURE_INVALID, f"nobody may sign fixes of risk {role.risk}")
-    if delegated.threshold < role.threshold:
-        raise RelevoError(Code.SIGNATURE_INVALID, f"risk {role.risk} needs {role.threshold} signatures")
-    if delegated.paths is None or not set(delegated.paths) <= set(role.paths):
-        raise RelevoError(Code.SIGNATURE_INVALID, f"risk {role.risk} is delegated other paths")
-    public = [delegations.keys[keyid].keyval.get("public") for keyid in delegated.keyids]
-    if len(set(public)) != len(public):
-        raise RelevoError(Code.SIGNATURE_INVALID, f"risk {role.risk} lists one key twice")
-
-
-def _fix_ref(risk: Risk, path: str, info: TargetFile) -> FixRef | None:
-    parsed = layout.parse_manifest_path(path)
-    if parsed is None or parsed[0] is not risk:
-        return None
-    return FixRef(
-        id=parsed[1],
-        version=parsed[2],
-        risk=risk,
-        path=path,
-        sha256=info.hashes["sha256"],
-        length=info.length,
-    )
-
-
-def _target_file(path: str, info: TargetFile, content: bytes) -> RepositoryFile:
-    prefixed = layout.hash_prefixed(path, info.hashes["sha256"])
-    return RepositoryFile(path=f"targets/{prefixed}", content=content)

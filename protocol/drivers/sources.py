@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from protocol.api import RepositoryFile
 from protocol.drivers.files import read_file
 from protocol.drivers.http import BrokerHttp
 from protocol.errors import Code, RelevoError
+from protocol.publication import RepositoryFile
 
 Fetch = Callable[[str, int], bytes]
 """``fetch(path, limit)``: the file at ``metadata/…`` or ``targets/…``; ``not-found`` when there is none,

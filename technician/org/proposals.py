@@ -6,11 +6,11 @@ import hashlib
 from pathlib import Path
 
 from protocol import layout
-from protocol.api import RepositoryFile
 from protocol.drivers.files import read_file, write_private
 from protocol.errors import Code, RelevoError
 from protocol.fixes import Manifest, read_manifest
 from protocol.ids import OrgId
+from protocol.publication import RepositoryFile
 from protocol.scopes import Risk
 from protocol.wire import Name, Wire, from_json, to_json
 from technician.org.initialise import FIX_KEY

@@ -13,12 +13,12 @@ import msgspec
 from tuf.api.metadata import Metadata, Root, Snapshot, Timestamp
 
 from protocol import layout
-from protocol.api import Pairing, PairRequest, Publication, Published, RepositoryFile
 from protocol.desk import Desk
 from protocol.drivers.files import given, read_file, write_private
 from protocol.drivers.http import BrokerHttp
 from protocol.errors import Code, RelevoError
 from protocol.organisation import BrokerKeys
+from protocol.publication import Pairing, PairRequest, Publication, Published, RepositoryFile
 from protocol.scopes import Risk
 from protocol.sshkeys import PublicKey
 from protocol.wire import from_json, to_json

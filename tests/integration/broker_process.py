@@ -15,8 +15,9 @@ from typing import Any
 from broker import setup
 from broker.config import load_config
 from protocol.api import Login as LoginAnswer
-from protocol.api import LoginChallenge, PairRequest, Published
+from protocol.api import LoginChallenge
 from protocol.drivers.http import BrokerHttp
+from protocol.publication import PairRequest, Published
 from protocol.wire import from_json
 from tests.unit.broker.world import Org, new_broker, publication
 

@@ -27,8 +27,9 @@ from broker.config import load_config
 from broker.keys import load_identity
 from broker.store.log import leaf_data
 from protocol import checkpoint, ids, merkle
-from protocol.api import AuditEntries, Enrolled, Health, Login, Pairing, PairRequest
+from protocol.api import AuditEntries, Enrolled, Health, Login
 from protocol.errors import Code, RelevoError
+from protocol.publication import Pairing, PairRequest
 from protocol.wire import from_json, to_json
 from tests.integration.broker_process import Served, challenge, login, make, pair, run_cli, serving
 from tests.unit.broker.world import Org, new_key, publication

@@ -193,8 +193,8 @@ async def test_the_helper_runs_only_bytes_that_its_own_root_signed(
     world: HelperWorld, liar: LyingDesk
 ) -> None:
     """One byte of the payload, then a whole repository of another organisation."""
-    from protocol.api import RepositoryFile
     from protocol.assist import FixPlan
+    from protocol.publication import RepositoryFile
     from tests.support.fixing import parameters
 
     plan = messages.DoPlan(wanted=FixPlan(fix="count", params=parameters(mark=str(mark(world)))))

@@ -16,7 +16,6 @@ from agent.fixes.desk import Desk
 from agent.fixes.gate import Credentials
 from agent.fixes.runs import Run
 from protocol import ids
-from protocol.api import RepositoryFile
 from protocol.assist import FixPlan, FixRun, FixUndoPlan, Parameter, Planned
 from protocol.documents import PROTOCOL_VERSION, Basis, Consent, FixRequest, Grant
 from protocol.dsse import seal
@@ -34,6 +33,7 @@ from protocol.organisation import (
     Roster,
     Technician,
 )
+from protocol.publication import RepositoryFile
 from protocol.scopes import Mode, Role, Scope
 from protocol.sshkeys import KeySigner
 from protocol.wording import Language

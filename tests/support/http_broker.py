@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from protocol.api import Login, LoginChallenge, LoginRequest, PairRequest, Problem, Publication, Published
+from protocol.api import Login, LoginChallenge, LoginRequest, Problem
 from protocol.documents import LoginProof
 from protocol.dsse import open_envelope
 from protocol.errors import Code, RelevoError
 from protocol.ids import org_id
 from protocol.organisation import Roster
+from protocol.publication import PairRequest, Publication, Published
 from protocol.sshkeys import PublicKey
 from protocol.wire import from_json, to_json
 from tests.support.https_server import Answer, Got, https

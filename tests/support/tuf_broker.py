@@ -13,7 +13,7 @@ from pathlib import Path
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Metadata, MetaFile, Snapshot, Targets, Timestamp
 
-from protocol.api import Pairing, PairRequest, Publication
+from protocol.publication import Pairing, PairRequest, Publication
 from protocol.sshkeys import KeySigner
 from protocol.wire import from_json, to_json
 from technician.org import initialise, publishing

@@ -13,10 +13,10 @@ import msgspec
 import pytest
 
 from broker.repository import TIMESTAMP_FRESH
-from protocol.api import PairRequest
 from protocol.drivers.repository import Repository
 from protocol.errors import Code, RelevoError
 from protocol.organisation import Organisation, Revoked
+from protocol.publication import PairRequest
 from protocol.scopes import Role
 from tests.unit.broker.world import (
     Org,

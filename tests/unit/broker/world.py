@@ -34,16 +34,7 @@ from broker.routes import ROUTES
 from broker.running import running
 from broker.store import schema
 from protocol import dsse, ids, layout
-from protocol.api import (
-    EnrolRequest,
-    Login,
-    LoginChallenge,
-    LoginRequest,
-    Pairing,
-    PairRequest,
-    Publication,
-    RepositoryFile,
-)
+from protocol.api import EnrolRequest, Login, LoginChallenge, LoginRequest
 from protocol.desk import Desk
 from protocol.documents import Enrolment, EnrolmentToken, LoginProof
 from protocol.organisation import (
@@ -56,6 +47,7 @@ from protocol.organisation import (
     Roster,
     Technician,
 )
+from protocol.publication import Pairing, PairRequest, Publication, RepositoryFile
 from protocol.scopes import Mode
 from protocol.scopes import Role as Right
 from protocol.sshkeys import KeySigner

@@ -6,10 +6,11 @@ import socket
 
 import pytest
 
-from protocol.api import Problem, Published
+from protocol.api import Problem
 from protocol.drivers.http import BrokerHttp, address, fetch_certificate_sha256, wss
 from protocol.errors import Code, RelevoError
 from protocol.ids import org_id
+from protocol.publication import Published
 from protocol.wire import to_json
 from tests.support.https_server import Answer, Got, Handler, https
 
