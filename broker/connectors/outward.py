@@ -16,6 +16,7 @@ from broker.connectors import evidence, plain, rows
 from broker.connectors.channel import Channel, words_of
 from broker.connectors.contract import BROKEN, Attachment, Message, NewTicket, RemoteTicket
 from broker.connectors.rows import Link
+from broker.knowledge.secrets import without_secrets
 from broker.store.engine import Tx
 from broker.store.tables import audit
 from broker.store.ticket_tables import ticket_events, tickets
@@ -239,10 +240,14 @@ async def _create(channel: Channel, known: Known) -> tuple[Link, bool]:
     if found is None:
         words = words_of(ticket.language)
         head = words("connector.text.opened", ticket=ticket.ticket, priority=ticket.priority)
-        parts = [head, ticket.description, *(_words(channel, step, known) for step in known.earlier)]
+        parts = [
+            head,
+            without_secrets(ticket.description),
+            *(_words(channel, step, known) for step in known.earlier),
+        ]
         queue = channel.settings.queue_of(ticket.customer) or ""
         text = "\n\n".join(part for part in parts if part)[: 2 * plain.MAX_TEXT]
-        new = NewTicket(queue, ticket.title, text, ticket.ticket, wanted[-1])
+        new = NewTicket(queue, without_secrets(ticket.title), text, ticket.ticket, wanted[-1])
         found = await remote.create(new)
     link = Link(ticket.ticket, found, wanted[-1] if made else "", marked=True, said=0)
     await channel.broker.store.write(lambda tx: rows.put_link(tx.conn, channel.name, link))
@@ -268,7 +273,7 @@ async def _state(
 
 async def _messages(channel: Channel, step: Step, known: Known) -> list[Message]:
     """What is to be said about it, with markers by which it is found again."""
-    can, title, found = channel.remote.capabilities, known.ticket.title, []
+    can, title, found = channel.remote.capabilities, without_secrets(known.ticket.title), []
     text = "" if known.echo else _words(channel, step, known)
     if text:
         internal = step.kind in (NOTE, CANCEL)
@@ -289,7 +294,7 @@ async def _messages(channel: Channel, step: Step, known: Known) -> list[Message]
 def _words(channel: Channel, step: Step, known: Known) -> str:
     """The words of an event as they stand over there; empty where none are for there.
 
-    A machine's name is a network identifier, above R1: its user stays without one.
+    A machine's name is a network identifier, above R1: its user stays without one. No secret goes there.
     """
     if not step.text or step.clearance != Clearance.R1.value:
         return ""
@@ -305,7 +310,7 @@ def _words(channel: Channel, step: Step, known: Known) -> str:
         head = words("connector.text.note", who=step.by)
     else:
         return ""
-    return f"{head}\n\n{step.text}"
+    return f"{head}\n\n{without_secrets(step.text)}"
 
 
 # --- what is written down ----------------------------------------------------------------------

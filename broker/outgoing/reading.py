@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
+from broker.knowledge.secrets import without_secrets
 from broker.outgoing import contacts
 from broker.outgoing.mails import Envelope, Letter
 from broker.outgoing.queue import Delivery
@@ -151,7 +152,7 @@ def _letter(
         template=template,
         org=org.roster.name,
         ticket=ticket.ticket,
-        title=ticket.title,
+        title=without_secrets(ticket.title),
         customer=ticket.customer,
         state=event.to_state,
         priority=event.priority,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from broker.knowledge.secrets import without_secrets
 from broker.sla.notices import people
 from protocol.api import TicketView
 from protocol.audit import Action
@@ -49,8 +50,8 @@ class Happened(NamedTuple):
 
     @property
     def words(self) -> str:
-        """What may leave the broker: only what was said to the user, and nothing above R1."""
-        return self.text if self.public and self.clearance is Clearance.R1 else ""
+        """What may leave the broker: only what was said to the user, nothing above R1, and no secret."""
+        return without_secrets(self.text) if self.public and self.clearance is Clearance.R1 else ""
 
 
 class Template(enum.StrEnum):

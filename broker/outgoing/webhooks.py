@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import httpx2
 from standardwebhooks import Webhook as Signer
 
+from broker.knowledge.secrets import without_secrets
 from broker.outgoing.kinds import TEST_EVENT, WEBHOOK_KINDS
 from broker.outgoing.pace import End, Outcome
 from broker.outgoing.reading import Step
@@ -58,7 +59,7 @@ def call_of(
         reason=event.reason,
         clock=step.clock if step else None,
         percent=step.percent if step else None,
-        title=ticket.title if webhook.with_text else None,
+        title=without_secrets(ticket.title) if webhook.with_text else None,
         text=(event.words or None) if webhook.with_text else None,
     )
     return WebhookCall(type=WEBHOOK_KINDS[event.kind], timestamp=event.at, data=data)

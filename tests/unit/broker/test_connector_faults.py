@@ -204,6 +204,15 @@ async def test_words_that_find_a_fault_of_ours_hold_up_nobody_elses(rt: SmallRt,
     assert [one.code for one in await bridge.parked()] == [Code.NOT_APPLICABLE.value]
 
 
+async def test_a_password_that_somebody_wrote_does_not_cross(rt: SmallRt, bridge: Bridge) -> None:
+    ticket = await bridge.open("password=Zk9canary77", "it is contraseña: Zk9canary77")
+    await bridge.take(ticket)
+    await bridge.do(ticket, "replies", text="so password=Zk9canary77 it was")
+    await bridge.looks()
+    sent = json.dumps([rt.tickets, rt.rows])
+    assert "it was" in sent and "Zk9canary" not in sent
+
+
 async def test_many_things_at_once_cross_in_order_and_once(rt: SmallRt, bridge: Bridge) -> None:
     remote = rt.open("Busy", "first words")
     for number in range(60):

@@ -225,6 +225,19 @@ async def test_texts_above_r1_and_internal_ones_never_leave(out: Outside) -> Non
         assert not any(SECRET in mail.as_string() for mail in box.mails)
 
 
+async def test_a_password_that_somebody_wrote_goes_to_nobody_outside(out: Outside) -> None:
+    async with http_target() as target, smtp_server() as box:
+        out.webhook_to(target, with_text=True)
+        out.mail_through(box)
+        ticket = await out.ticket("password=Zk9canary77")
+        await out.act(ticket, "take")
+        await out.act(ticket, "replies", TicketText(text="try the password: Zk9canary77 again"))
+        await out.until(lambda: len(target.calls) == 4 and len(box.mails) == 1)
+        assert any(b"again" in call.body for call in target.calls)
+        assert not any(b"Zk9canary" in call.body for call in target.calls)
+        assert not any("Zk9canary" in mail.as_string() for mail in box.mails)
+
+
 # --- retries, once, and nobody waits for anybody -------------------------------------------------
 
 
