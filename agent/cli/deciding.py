@@ -22,15 +22,18 @@ _NEED_WORDS = frozenset({"reopen", "cancel"})
 
 def _mover(name: str, move: str) -> click.Command:
     """The four moves differ in name, in words, and in whether words are needed."""
+    # A required argument must have no default at all: None would count as given.
+    needed = move in _NEED_WORDS
+    words_given = click.argument("text") if needed else click.argument("text", required=False, default="")
 
     @click.command(name, cls=Command, help=name)
     @click.argument("ticket")
-    @click.argument("text", required=move in _NEED_WORDS, default=None if move in _NEED_WORDS else "")
+    @words_given
     @agent_options
     def command(ticket: str, text: str, folder: Folder, as_json: bool) -> None:
         folder.membership()
         signer = identity.load(folder)
-        if len(text) > _MAX_TEXT or (move in _NEED_WORDS and not text.strip()):
+        if len(text) > _MAX_TEXT or (needed and not text.strip()):
             raise RelevoError(Code.USAGE, f"1 to {_MAX_TEXT} characters of text are needed")
         said = UserMove(
             version=PROTOCOL_VERSION,

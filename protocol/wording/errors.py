@@ -154,8 +154,8 @@ TABLE: Table = {
         "No está en un estado que lo permita: {detail}",
     ),
     "invalid-transition.do": (
-        "Look at it again with `relevo ticket show` or `relevo kb show`.",
-        "Mírelo de nuevo con `relevo ticket show` o `relevo kb show`.",
+        "Look at what state it is in now, then decide again.",
+        "Mire en qué estado está ahora y decida de nuevo.",
     ),
     "stale-version": ("Somebody changed it before you: {detail}", "Alguien lo ha cambiado antes: {detail}"),
     "stale-version.do": ("Look at it again, then repeat your change.", "Mírelo de nuevo y repita el cambio."),
