@@ -252,7 +252,7 @@ def test_titles_names_and_replies_from_the_broker_cannot_dress_up_the_card(
         return (link.Tickets(ref=message.ref, rows=(row,)),)
 
     control.send(link.Offer(grant=envelope, ticket_title=HOSTILE))
-    wait_until("the card", lambda: machine("requests", "--json").json())
+    wait_until("the card", machine.first_request)
     require_clean(machine("requests"))
     with world.evil.lying(to_agent=rows):
         require_clean(machine("tickets"))
