@@ -22,6 +22,7 @@ from protocol.sse import ServerEvent
 from protocol.tickets import FINAL_STATES
 from protocol.wire import from_json
 from technician.cli.common import technician_options
+from technician.cli.happenings import what, who
 from technician.cli.ticket_common import path
 from technician.login import Api, client
 
@@ -231,13 +232,13 @@ def watch_ticket(api: Api, ticket_id: str, after: int | None, seconds: int | Non
 
 def _row(row: Said) -> str:
     text = words()("chat.withheld", clearance=row.withheld) if row.withheld else printable(row.text)
-    return f"{local_stamp(row.at)}  {printable(row.by)}  {printable(row.kind)}  {text}".rstrip()
+    return f"{local_stamp(row.at)}  {printable(who(row.by))}  {printable(what(row.kind))}  {text}".rstrip()
 
 
 def _happened(row: Happened) -> str:
     state = words()(f"state.{row.state}")
-    who = printable(row.assignee or row.queue)
-    return f"{local_stamp(row.at)}  {row.ticket}  P{row.priority}  {state}  {who}  {printable(row.kind)}  {printable(row.by)}"
+    holder = printable(row.assignee or row.queue)
+    return f"{local_stamp(row.at)}  {row.ticket}  P{row.priority}  {state}  {holder}  {printable(what(row.kind))}  {printable(who(row.by))}"
 
 
 def _look(api: Api, ticket_id: str, *, quiet: bool) -> None:

@@ -8,8 +8,7 @@ from protocol.drivers.shown import local_stamp
 from protocol.drivers.terminal import note, printable, say, words
 from protocol.escalation import Escalation
 from technician.cli.common import Table
-
-_SHOWN = 160
+from technician.cli.happenings import details, step, what, who
 
 
 def show_detail(detail: TicketDetail) -> None:
@@ -92,7 +91,7 @@ def _show_escalation(handed: Escalation) -> None:
     lines = {
         "symptom": said.symptom,
         "impact": said.impact,
-        "steps": "\n".join(said.steps_tried),
+        "steps": "\n".join(step(line) for line in said.steps_tried),
         "diagnostics": " ".join(said.diagnostics),
         "kb": "\n".join(said.kb_tried),
         "hypothesis": said.hypothesis,
@@ -110,8 +109,7 @@ def show_events(events: tuple[TicketEvent, ...]) -> None:
     w = words()
     table = Table(w("column.time"), w("column.by"), w("column.event"), "")
     for event in events:
-        text = w("ticket.withheld", clearance=event.withheld) if event.withheld else event.text[:_SHOWN]
-        table.add(local_stamp(event.at), event.by, event.kind, text)
+        table.add(local_stamp(event.at), who(event.by), what(event.kind), details(event))
     table.show()
 
 

@@ -231,7 +231,7 @@ def test_a_technicians_file_is_fetched_to_the_named_place_and_nowhere_else(site:
     assert not any(b"guide" in path.read_bytes() for path in stored), "the broker holds ciphertext"
     wait_until(
         "the journal to reach the log",
-        lambda: "agent.attachment-fetched" in site.toni("ticket", "show", ticket).out,
+        lambda: "file fetched" in site.toni("ticket", "show", ticket).out,
     )
 
 

@@ -73,7 +73,7 @@ def test_a_ticket_is_searched_helped_and_resolved_by_it(ana: Person, written: st
     ).out.strip()
     ana("ticket", "take", ticket)
     assert ana("kb", "search", "cola parada", "--ticket", ticket, "--json").json()[0]["article"] == written
-    assert "ticket.kb-searched" in ana("ticket", "show", ticket).out
+    assert "knowledge searched" in ana("ticket", "show", ticket).out
     (row,) = ana("kb", "suggest", ticket, "--json").json()["rows"]
     assert (row["basis"], row["article"]) == ("words", written)
     assert "because it has" in ana("kb", "suggest", ticket).out
