@@ -13,7 +13,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from protocol.ids import AgentId, GrantId, TicketId
-from protocol.wire import Count, Fact, Moment, Wire
+from protocol.wire import Fact, Moment, Wire
 
 
 class Action(enum.StrEnum):
@@ -177,16 +177,6 @@ class AuditRecord(Wire, frozen=True):
     agent: AgentId | None = None
     facts: Annotated[tuple[Fact, ...], Meta(max_length=32)] = ()
     evidence: Annotated[tuple[bytes, ...], Meta(max_length=8)] = ()
-
-
-class LogEntry(Wire, frozen=True):
-    """What the broker serves for one index. ``record`` is None once erased."""
-
-    index: Count
-    salt: Annotated[bytes, Meta(min_length=16, max_length=32)]
-    record: bytes | None
-    leaf: Annotated[bytes, Meta(min_length=32, max_length=32)]
-    """``leaf_data(salt, record)``; the Merkle leaf hash is RFC 6962's over these 32 bytes."""
 
 
 def leaf_data(salt: bytes, record: bytes) -> bytes:

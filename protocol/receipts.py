@@ -12,7 +12,7 @@ from datetime import datetime, tzinfo
 from typing import NamedTuple
 
 from protocol.audit import Action
-from protocol.documents import Grant, JournalEntry
+from protocol.documents import JournalEntry
 from protocol.errors import RelevoError
 from protocol.times import parse_rfc3339
 from protocol.wire import Fact, Moment, Wire
@@ -128,17 +128,6 @@ _NAMED: dict[str, str] = {
     "state": "receipt.state",
     "code": "receipt.code",
 }
-
-
-def grant_view(grant: Grant, technician: str, organisation: str, customer: str) -> ReceiptGrant:
-    """For a verified grant; the names are those of the roster."""
-    return ReceiptGrant(
-        ticket=grant.ticket,
-        technician=technician,
-        organisation=organisation,
-        customer=customer,
-        reason=grant.reason,
-    )
 
 
 def make_receipt(entries: Sequence[JournalEntry], grant: ReceiptGrant | None = None) -> Receipt:

@@ -16,7 +16,6 @@ from protocol.tickets import PendingReason
 from protocol.wire import Count, Line, Moment, Name, Wire
 
 Why = Annotated[str, Meta(max_length=500)]
-Score = Annotated[int, Meta(ge=1, le=5)]
 
 
 class TicketPend(Wire, frozen=True):

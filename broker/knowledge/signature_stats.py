@@ -34,26 +34,12 @@ class SignatureStat(NamedTuple):
     last: datetime
     in_review: datetime | None
 
-    @property
-    def precision(self) -> float | None:
-        """Share of the judged matches that were confirmed; None without any."""
-        judged = self.confirmed + self.wrong
-        return self.confirmed / judged if judged else None
-
-    @property
-    def unknown_rate(self) -> float:
-        return self.unknown / self.evaluated if self.evaluated else 0.0
-
 
 class Coverage(NamedTuple):
     """Tickets whose bundles were compared, and those of them on which some signature matched."""
 
     compared: int
     matched: int
-
-    @property
-    def share(self) -> float | None:
-        return self.matched / self.compared if self.compared else None
 
 
 def stats(conn: Connection, *conditions: ColumnElement[bool]) -> tuple[SignatureStat, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, insert, select
 
 from broker.store.outgoing_tables import ticket_contacts
 from broker.tickets.rows import number_of
@@ -25,8 +25,3 @@ def find(conn: Connection, ticket: str) -> str | None:
 def shown(conn: Connection, ticket: str, clearance: Clearance) -> str | None:
     """The address for a reader of that clearance; None below R2 (4-domain.md, person identifiers)."""
     return find(conn, ticket) if covers_clearance(clearance, Clearance.R2) else None
-
-
-def erase(conn: Connection, ticket: str) -> None:
-    """Forget it; what still waits for it is dropped when its turn comes."""
-    conn.execute(delete(ticket_contacts).where(ticket_contacts.c.ticket == number_of(ticket)))

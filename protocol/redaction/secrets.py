@@ -189,6 +189,3 @@ SECRET_RULES: tuple[Rule, ...] = (
         _upper_and_digit,
     ),
 )
-
-STRONG: frozenset[str] = frozenset({"auth-header", "userinfo", "otp", "jwt", "token", "hash"})
-"""Kinds whose shape alone proves them; looked for in base64-decoded windows as well."""

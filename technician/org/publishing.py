@@ -7,7 +7,7 @@ import binascii
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import msgspec
 from tuf.api.metadata import Metadata, Root, Snapshot, Timestamp
@@ -122,12 +122,6 @@ def read_pairing(where: str) -> tuple[Pairing, Path | None]:
         raise RelevoError(Code.USAGE, "the pairing data in that line is cut or changed") from error
     with given("the pairing data in that line is cut or changed"):
         return _checked(from_json(content, Pairing)), None
-
-
-def pairing_line(pairing: Pairing) -> str:
-    """The line that ``read_pairing`` takes, for whoever prints one."""
-    where = urlunsplit(("https", urlsplit(pairing.url).netloc, "/", "", ""))
-    return f"{where}#pairing={base64.urlsafe_b64encode(to_json(pairing)).decode().rstrip('=')}"
 
 
 def _checked(pairing: Pairing) -> Pairing:

@@ -115,7 +115,7 @@ def _documents() -> str:
 
 
 def _records() -> str:
-    kinds = (audit.AuditRecord, audit.Actor, wire.Fact, audit.LogEntry)
+    kinds = (audit.AuditRecord, audit.Actor, wire.Fact)
     rows = [f"| `{kind.__name__}` | {fields(kind)} |" for kind in kinds]
     return "\n".join(["| type | fields, in this order |", "|---|---|", *rows])
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from broker.setup import pairing_link
 from protocol import dsse
 from protocol.documents import EnrolmentToken
 from protocol.drivers.repository import Repository
@@ -226,7 +227,7 @@ def test_connect_pairs_and_publish_uploads_what_was_staged(
 
 def test_connect_takes_the_line_that_the_broker_prints(home: Path, broker: HttpBroker) -> None:
     assert broker.files is not None
-    line = publishing.pairing_line(broker.files.pairing)
+    line = pairing_link(broker.files.pairing)
     assert "#pairing=" in line
     assert publishing.connect(home, line, now()).published is not None
 
