@@ -10,6 +10,7 @@ import asyncio
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -37,10 +38,11 @@ TICKETS = 100_000
 GROWTH = (1_000, 10_000, 30_000, 100_000)
 DAYS = 90
 N = 3
-GOAL_S = 15.0
+GOAL_S = 5.0
+ROWS = (ReportName.SLA, ReportName.TIERS, ReportName.QUALITY, ReportName.BACKLOG)
 
 
-async def _measured(folder: Path, count: int, n: int) -> dict[str, list[float]]:
+async def _measured(folder: Path, count: int, n: int, names: Sequence[ReportName]) -> dict[str, list[float]]:
     now, database = datetime.now(UTC), folder / "broker.db"
     schema.upgrade(f"sqlite:///{database}")
     seeding.fill(database, count, now, spread=timedelta(days=DAYS))
@@ -51,7 +53,7 @@ async def _measured(folder: Path, count: int, n: int) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
     await store.start()
     try:
-        for name in ReportName:
+        for name in names:
             for _ in range(n):
                 began = time.perf_counter()
                 sources = Sources(Reader(store, Budget(seconds=600)), wanted, promises, ArtifactFiles(folder))
@@ -62,20 +64,22 @@ async def _measured(folder: Path, count: int, n: int) -> dict[str, list[float]]:
     return found
 
 
-def measured(folder: Path, count: int, n: int) -> dict[str, list[float]]:
+def measured(
+    folder: Path, count: int, n: int, names: Sequence[ReportName] = tuple(ReportName)
+) -> dict[str, list[float]]:
     place = folder / f"reports-{count}"
     place.mkdir()
-    return asyncio.run(_measured(place, count, n))
+    return asyncio.run(_measured(place, count, n, names))
 
 
 def measure(lab: Lab) -> list[Row]:
-    found = measured(lab.folder, TICKETS, N)
+    found = measured(lab.folder, TICKETS, N, ROWS)
     rows = []
-    for name in ("sla", "quality", "backlog"):
-        seconds = quantile(found[name], 0.95)
+    for name in ROWS:
+        seconds = quantile(found[name.value], 0.95)
         note = f"{DAYS} days, all tickets in the period, about 9 events each; p95"
         rows.append(
-            Row(f"report {name} of {TICKETS:,} tickets", seconds, None, "-", "s", N, spread(found[name]), f"<= {GOAL_S:g} s", seconds <= GOAL_S, note)
+            Row(f"report {name.value} of {TICKETS:,} tickets", seconds, None, "-", "s", N, spread(found[name.value]), f"<= {GOAL_S:g} s", seconds <= GOAL_S, note)
         )  # fmt: skip
     return rows
 
