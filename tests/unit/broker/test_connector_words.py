@@ -19,6 +19,7 @@ from protocol.errors import Code, RelevoError
 from protocol.tickets import State
 from tests.integration.broker_process import run_cli
 from tests.support.bridge import settings_of
+from tests.unit.broker.world import new_broker
 
 SECRET = b"k" * 32
 BOB = Person("bob@acme.test", "bob@acme.test")
@@ -154,7 +155,7 @@ def test_settings_are_kept_by_name_and_queues_that_could_be_queries_are_refused(
 
 def test_the_commands_add_list_and_remove_and_refuse_what_cannot_work(tmp_path: Path) -> None:
     data, token = tmp_path / "data", tmp_path / "token"
-    assert run_cli("init", "--data", data, "--url", "wss://127.0.0.1:8443").returncode == 0
+    new_broker(data)
     token.write_text("1-14-abc")
     token.chmod(0o644)
     add = ("connector", "add", "rt", "--data", data, "--token-file", token, "--queue", "Support=acme")
