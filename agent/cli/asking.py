@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import click
 
 from agent import identity, messages
-from agent.cli.common import agent_options
+from agent.cli.common import agent_options, ticket_argument
 from agent.folder import Folder
 from agent.journal import Journal
 from agent.localclient import ask as ask_agent
@@ -119,7 +119,7 @@ def tickets(folder: Folder, as_json: bool) -> None:
 
 
 @click.command(cls=Command, help="reply")
-@click.argument("ticket")
+@ticket_argument
 @click.argument("text")
 @agent_options
 def reply(ticket: str, text: str, folder: Folder, as_json: bool) -> None:

@@ -11,7 +11,7 @@ import click
 
 from agent import identity, messages
 from agent.cli.chatting import pages
-from agent.cli.common import agent_options
+from agent.cli.common import agent_options, ticket_argument
 from agent.folder import Folder
 from agent.localclient import ask as local_ask
 from protocol.attaching import MAX_OF_TICKET
@@ -28,7 +28,7 @@ _MAX_REASON = 500
 
 
 @click.command(cls=Command, help="attach")
-@click.argument("ticket")
+@ticket_argument
 @click.argument("file", type=click.Path(path_type=Path))
 @option(
     "--clearance", type=click.Choice([level.value for level in Clearance]), help="option.attach-clearance"
@@ -130,7 +130,7 @@ def _pass_on(folder: Folder) -> None:
 
 
 @click.command(cls=Command, help="attachments")
-@click.argument("ticket")
+@ticket_argument
 @agent_options
 def attachments(ticket: str, folder: Folder, as_json: bool) -> None:
     """The files on a ticket, those of the user and those for the user."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import click
 
 from agent import identity, messages
-from agent.cli.common import agent_options
+from agent.cli.common import agent_options, ticket_argument
 from agent.folder import Folder
 from agent.localclient import ask
 from protocol.conversation import Kind, Said, Side
@@ -30,7 +30,7 @@ _NOT_LISTENED_S = 120.0
 
 
 @click.command(cls=Command, help="chat")
-@click.argument("ticket")
+@ticket_argument
 @option("--follow", is_flag=True, help="option.chat-follow")
 @option("--after", type=click.IntRange(0, 1 << 53), help="option.chat-after")
 @option("--seconds", type=click.IntRange(1, 86_400), help="option.chat-seconds")

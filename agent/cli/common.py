@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+import msgspec
 
 from agent.folder import Folder
 from protocol.drivers.terminal import common_options, option
+from protocol.errors import Code, RelevoError
+from protocol.ids import TicketId
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,3 +31,16 @@ def agent_options(function: F) -> F:
     """``--data``, ``--json``, ``--lang``, ``--debug``; passes ``folder`` and ``as_json``."""
     function = option("--data", "folder", metavar="DIR", callback=folder_from, help="option.data")(function)
     return common_options(function)
+
+
+def _known_form(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """What is no ticket's number is refused here: the broker takes it for a broken agent and hangs up."""
+    if value is None:
+        return None
+    try:
+        return msgspec.convert(value, TicketId)
+    except msgspec.ValidationError as error:
+        raise RelevoError(Code.NOT_FOUND, f"ticket {value[:20]!r}") from error
+
+
+ticket_argument = click.argument("ticket", callback=_known_form)

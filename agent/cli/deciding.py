@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from agent import identity, messages
-from agent.cli.common import agent_options
+from agent.cli.common import agent_options, ticket_argument
 from agent.folder import Folder
 from agent.localclient import ask as ask_agent
 from protocol.documents import PROTOCOL_VERSION, UserMove, UserRating
@@ -27,7 +27,7 @@ def _mover(name: str, move: str) -> click.Command:
     words_given = click.argument("text") if needed else click.argument("text", required=False, default="")
 
     @click.command(name, cls=Command, help=name)
-    @click.argument("ticket")
+    @ticket_argument
     @words_given
     @agent_options
     def command(ticket: str, text: str, folder: Folder, as_json: bool) -> None:
@@ -57,7 +57,7 @@ cancel = _mover("cancel", "cancel")
 
 
 @click.command(cls=Command, help="rate")
-@click.argument("ticket")
+@ticket_argument
 @click.argument("score", type=click.IntRange(1, 5))
 @click.argument("text", required=False, default="")
 @agent_options
