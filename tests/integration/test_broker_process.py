@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -286,7 +286,8 @@ def test_half_open_connections_do_not_keep_honest_callers_out(site: Site) -> Non
     half_open = [socket.create_connection((where.hostname, where.port)) for _ in range(300)]
     try:
         for connection in half_open[::2]:
-            connection.sendall(b"\x16\x03\x01")
+            with suppress(ConnectionError):  # the broker may hang up on any of them
+                connection.sendall(b"\x16\x03\x01")
         assert served.http().get_json("/health", Health).status == "ok"
     finally:
         for connection in half_open:

@@ -337,8 +337,9 @@ async def test_a_listening_helper_serves_the_agents_user_and_nobody_else(world: 
             rude.connect(str(path))
             rude.sendall(b"\xff\xff\xff\xff nonsense")
             rude.settimeout(30)
-            while rude.recv(4096):
-                pass
+            with contextlib.suppress(ConnectionError):  # it need not read all of that before it hangs up
+                while rude.recv(4096):
+                    pass
         (seen,) = await world.desk.states(world.credentials, world.watcher)
         assert seen.id == run.id
     finally:
