@@ -305,7 +305,7 @@ def _fix(values: Mapping[str, str], words: Words) -> str:
     label = name
     if values.get("fix_version"):
         label = words("receipt.fix-version", fix=name, version=values["fix_version"])
-    return f"«{title}» ({label})" if title else label
+    return f"{words('receipt.quoted', text=title)} ({label})" if title else label
 
 
 def _named(words: Words, table: str, name: str) -> str:

@@ -260,6 +260,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "receipt.code.approval-missing": ("an approval was missing", "faltaba una aprobación"),
     "receipt.code.consent-timeout": ("nobody answered in time", "nadie contestó a tiempo"),
     "receipt.code.cannot-record": ("it could not be recorded", "no se podía registrar"),
+    "receipt.quoted": ("“{text}”", "«{text}»"),
     "receipt.collector.system": ("the system", "el sistema"),
     "receipt.collector.cpu": ("the processor", "el procesador"),
     "receipt.collector.memory": ("the memory", "la memoria"),
@@ -272,6 +273,10 @@ TABLE: dict[str, tuple[str, str]] = {
     "receipt.collector.packages": ("the installed programs", "los programas instalados"),
     "receipt.collector.time": ("the clock", "el reloj"),
     "receipt.collector.logs-summary": ("a summary of the logs", "un resumen de los registros"),
+    "receipt.collector.caches": (
+        "how much programs keep in their caches",
+        "cuánto guardan los programas en sus cachés",
+    ),
     "receipt.collector.disk-io": ("how busy the disks are", "la actividad de los discos"),
     "receipt.collector.hosts-file": ("the list of known addresses", "la lista de direcciones conocidas"),
     "receipt.collector.certificates": ("the certificates", "los certificados"),

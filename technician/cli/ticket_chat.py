@@ -227,7 +227,8 @@ def watch_ticket(api: Api, ticket_id: str, after: int | None, seconds: int | Non
             if told.state in FINAL_STATES:
                 return
     finally:
-        _leave(api, ticket_id)
+        if looked:
+            _leave(api, ticket_id)
 
 
 def _row(row: Said) -> str:

@@ -244,3 +244,8 @@ def test_what_is_over_says_so(site: Site, tmp_path: Path) -> None:
     site.machine("chat", "T-999", status=3)
     site.machine("chat", "no-ticket", "--json", status=3)
     site.toni("ticket", "chat", "T-999", status=3)
+
+
+def test_watching_what_is_not_there_says_only_that(site: Site) -> None:
+    refused = site.toni("ticket", "watch", "T-999", status=3)
+    assert len(refused.err.splitlines()) == 3, refused.err

@@ -28,7 +28,7 @@ title = "The program says that it is running already"
 symptoms = "locked, lock file, program is already running"
 body = "Close the program wholly and open it again. \\u202egnp.exe <b>[bold]x[/bold]</b>"
 """
-LOCK = Path("/tmp/relevo-self-service-test.lock")
+LOCK = Path(f"/tmp/relevo-self-service-test-{os.getpid()}.lock")
 
 
 class Stage(NamedTuple):
@@ -152,5 +152,5 @@ def test_the_log_proves_all_of_it_and_the_receipt_says_it_in_words(stage: Stage)
     assert "not theirs" not in verified.err
     first = stage.machine("receipts", "--json").json()[0]["session"]
     receipt = stage.machine("receipts", first).out
-    assert "You ran the repair «Remove a lock that nobody holds any more»" in receipt
+    assert "You ran the repair “Remove a lock that nobody holds any more”" in receipt
     assert "You ended it: it was solved." in receipt

@@ -29,6 +29,7 @@ from agent.collectors.software import _upgrades
 from protocol.diagnosis import CollectorResult, Output, Status, ragged
 from protocol.wire import from_msgpack, to_msgpack
 from protocol.wording.diagnosis import TABLE
+from protocol.wording.receipt import TABLE as RECEIPT
 
 _ROOT = str(Path(__file__).resolve().parents[3])
 _UNITLESS = re.compile(
@@ -483,3 +484,7 @@ def test_upgrades_are_read_from_what_apt_lists() -> None:
         ("libc6", "2.36-9+deb12u9", "2.36-9+deb12u10", True),
         ("tzdata", "2024a-0+deb12u1", "2025b-0+deb12u1", False),
     ]
+
+
+def test_every_collector_has_a_name_for_the_users_receipt() -> None:
+    assert [name for name in COLLECTORS if f"receipt.collector.{name}" not in RECEIPT] == []

@@ -91,7 +91,7 @@ def test_the_receipt_says_in_english_who_saw_ran_changed_and_refused_what() -> N
         "  10:08  They checked what the repair clean-cache, version 2 would do. This changed nothing.\n"
         "\n"
         "What they changed\n"
-        "  10:10  They ran the repair «Clean the cache» (clean-cache, version 2). Result: it worked and was checked.\n"
+        "  10:10  They ran the repair “Clean the cache” (clean-cache, version 2). Result: it worked and was checked.\n"
         "  10:12  They took the repair clean-cache, version 2 back. Result: everything is as before.\n"
         "\n"
         "What was refused\n"
@@ -236,3 +236,10 @@ def test_any_journal_gives_a_printable_receipt(
         for k, (action, some) in enumerate(acts, start=1)
     ]  # fmt: skip
     assert all(letter == "\n" or letter.isprintable() for letter in text(language, said))
+
+
+def test_a_title_is_quoted_as_its_language_does() -> None:
+    titled: dict[str, object] = {"fix": "x", "run": "r1", "title_es": "Limpiar", "title_en": "Clean"}
+    done = entries((Action.FIX_STARTED, titled), (Action.FIX_DONE, {**titled, "state": "succeeded"}))
+    assert "“Clean” (x)" in text("en", done)
+    assert "«Limpiar» (x)" in text("es", done)
