@@ -229,7 +229,7 @@ class Agent:
 
     # --- from the command line -----------------------------------------------------------------
 
-    async def _answer(  # noqa: PLR0911, PLR0912 - one return per kind of request
+    async def _answer(  # noqa: PLR0911 - one return per kind of request
         self, request: messages.LocalRequest
     ) -> messages.LocalAnswer:
         self._journal_news.set()  # the command line journals before it calls
@@ -238,40 +238,14 @@ class Agent:
                 return self._status()
             case messages.RequestsQuery():
                 return messages.RequestList(rows=self._sessions.requests())
-            case messages.Allow():
-                await self._sessions.allow(request)
-                return messages.Ok(count=1)
-            case messages.Deny():
-                await self._sessions.deny(request)
-                return messages.Ok(count=1)
             case messages.Stop():
                 return messages.Ok(count=self._sessions.stop(requests=request.requests))
             case messages.AskHelp():
-                made = await self._ask(
-                    link.Ask(ref=next(self._refs), request=request.request, contact=request.contact)
-                )
-                if not isinstance(made, link.TicketMade):
-                    raise RelevoError(Code.MALFORMED, "no ticket in the answer")
-                return messages.TicketOpened(ticket=made.ticket, similar=made.similar)
-            case messages.SendReply():
-                await self._ask(link.Reply(ref=next(self._refs), reply=request.reply))
-                return messages.Ok(count=1)
-            case messages.SendMove():
-                await self._ask(link.Move(ref=next(self._refs), move=request.move))
-                return messages.Ok(count=1)
-            case messages.SendRating():
-                await self._ask(link.Rate(ref=next(self._refs), rating=request.rating))
-                return messages.Ok(count=1)
+                return await self._help(request)
             case messages.TicketsWanted():
-                tickets = await self._ask(link.TicketsQuery(ref=next(self._refs)))
-                if not isinstance(tickets, link.Tickets):
-                    raise RelevoError(Code.MALFORMED, "no tickets in the answer")
-                return messages.TicketList(rows=tickets.rows)
+                return await self._tickets()
             case messages.ChatWanted():
                 return await self._conversations.page(request)
-            case messages.ChatSeen():
-                await self._conversations.seen(request)
-                return messages.Ok(count=1)
             case messages.ArticlesWanted():
                 return await self._articles(request)
             case messages.SendRecords():
@@ -279,6 +253,38 @@ class Agent:
                 return messages.Ok(count=await self._records.send_all() if self._link.up else 1)
             case messages.SelfServe():
                 raise RelevoError(Code.MALFORMED, "taken over before")
+            case _:
+                await self._act(request)
+                return messages.Ok(count=1)
+
+    async def _act(self, request: messages.LocalAct) -> None:
+        """What changes one thing, and is answered by its being done."""
+        match request:
+            case messages.Allow():
+                await self._sessions.allow(request)
+            case messages.Deny():
+                await self._sessions.deny(request)
+            case messages.SendReply():
+                await self._ask(link.Reply(ref=next(self._refs), reply=request.reply))
+            case messages.SendMove():
+                await self._ask(link.Move(ref=next(self._refs), move=request.move))
+            case messages.SendRating():
+                await self._ask(link.Rate(ref=next(self._refs), rating=request.rating))
+            case messages.ChatSeen():
+                await self._conversations.seen(request)
+
+    async def _help(self, wanted: messages.AskHelp) -> messages.TicketOpened:
+        ask = link.Ask(ref=next(self._refs), request=wanted.request, contact=wanted.contact)
+        made = await self._ask(ask)
+        if not isinstance(made, link.TicketMade):
+            raise RelevoError(Code.MALFORMED, "no ticket in the answer")
+        return messages.TicketOpened(ticket=made.ticket, similar=made.similar)
+
+    async def _tickets(self) -> messages.TicketList:
+        tickets = await self._ask(link.TicketsQuery(ref=next(self._refs)))
+        if not isinstance(tickets, link.Tickets):
+            raise RelevoError(Code.MALFORMED, "no tickets in the answer")
+        return messages.TicketList(rows=tickets.rows)
 
     async def _self_serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """A run of self-service from beginning to end; what became of it is told then."""

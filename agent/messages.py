@@ -131,19 +131,16 @@ class SendRecords(Wire, frozen=True, tag="send-records"):
     """Tell the broker what became of self-service, now; ``Ok`` counts what could not be told."""
 
 
+LocalAct = Allow | Deny | SendReply | SendMove | SendRating | ChatSeen
+"""Requests that are answered by their being done."""
 LocalRequest = (
-    StatusQuery
+    LocalAct
+    | StatusQuery
     | RequestsQuery
-    | Allow
-    | Deny
     | Stop
     | AskHelp
-    | SendReply
-    | SendMove
-    | SendRating
     | TicketsWanted
     | ChatWanted
-    | ChatSeen
     | SelfServe
     | ArticlesWanted
     | SendRecords

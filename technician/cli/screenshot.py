@@ -60,20 +60,15 @@ def pictures(events: Iterator[assist.Event], line: Progress, artifacts: list[str
     for event in events:
         match event:
             case assist.ContentStart():
-                if receiving is not None or event.media_type != "image/png":
+                if receiving is not None:
                     raise RelevoError(Code.MALFORMED, "unexpected content")
-                if event.size_bytes > MAX_BYTES:
-                    raise RelevoError(Code.TOO_LARGE, f"picture of {event.size_bytes} bytes")
-                receiving = _Receiving(event, bytearray())
+                receiving = _begin(event)
             case assist.Chunk():
-                if receiving is None:
-                    raise RelevoError(Code.MALFORMED, "content without a start")
-                receiving.add(event)
-                line.update(words()("screenshot.receiving"), len(receiving.data), receiving.start.size_bytes)
+                started = _begun(receiving)
+                started.add(event)
+                line.update(words()("screenshot.receiving"), len(started.data), started.start.size_bytes)
             case assist.ContentEnd():
-                if receiving is None:
-                    raise RelevoError(Code.MALFORMED, "content without a start")
-                yield receiving.finish(event)
+                yield _begun(receiving).finish(event)
                 receiving = None
             case assist.Stored():
                 artifacts.append(event.artifact)
@@ -81,6 +76,20 @@ def pictures(events: Iterator[assist.Event], line: Progress, artifacts: list[str
                 line.update(words()("screenshot.waiting"), 0, None)
     if receiving is not None:
         raise RelevoError(Code.MALFORMED, "content without an end")
+
+
+def _begin(start: assist.ContentStart) -> _Receiving:
+    if start.media_type != "image/png":
+        raise RelevoError(Code.MALFORMED, "unexpected content")
+    if start.size_bytes > MAX_BYTES:
+        raise RelevoError(Code.TOO_LARGE, f"picture of {start.size_bytes} bytes")
+    return _Receiving(start, bytearray())
+
+
+def _begun(receiving: _Receiving | None) -> _Receiving:
+    if receiving is None:
+        raise RelevoError(Code.MALFORMED, "content without a start")
+    return receiving
 
 
 def save(found: Iterator[Picture], output: Path) -> list[Written]:
