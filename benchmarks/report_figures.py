@@ -1,7 +1,7 @@
 """Reports over 100,000 tickets that all lie in the period, from the database to JSON.
 
 There is no peer; the goal is ours (issue 3): a few seconds. ``python -m benchmarks.report_figures`` also draws
-how it grows.
+how its processor time grows, which other work on the machine changes little.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -37,12 +37,15 @@ from technician.reports.plot import Chart, Line, decades, nice_axis, svg
 TICKETS = 100_000
 GROWTH = (1_000, 10_000, 30_000, 100_000)
 DAYS = 90
+Clock = Callable[[], float]
 N = 3
 GOAL_S = 5.0
 ROWS = (ReportName.SLA, ReportName.TIERS, ReportName.QUALITY, ReportName.BACKLOG)
 
 
-async def _measured(folder: Path, count: int, n: int, names: Sequence[ReportName]) -> dict[str, list[float]]:
+async def _measured(
+    folder: Path, count: int, n: int, names: Sequence[ReportName], clock: Clock
+) -> dict[str, list[float]]:
     now, database = datetime.now(UTC), folder / "broker.db"
     schema.upgrade(f"sqlite:///{database}")
     seeding.fill(database, count, now, spread=timedelta(days=DAYS))
@@ -55,21 +58,25 @@ async def _measured(folder: Path, count: int, n: int, names: Sequence[ReportName
     try:
         for name in names:
             for _ in range(n):
-                began = time.perf_counter()
+                began = clock()
                 sources = Sources(Reader(store, Budget(seconds=600)), wanted, promises, ArtifactFiles(folder))
                 to_json(await make(name, sources))
-                found.setdefault(name.value, []).append(time.perf_counter() - began)
+                found.setdefault(name.value, []).append(clock() - began)
     finally:
         await store.close()
     return found
 
 
 def measured(
-    folder: Path, count: int, n: int, names: Sequence[ReportName] = tuple(ReportName)
+    folder: Path,
+    count: int,
+    n: int,
+    names: Sequence[ReportName] = tuple(ReportName),
+    clock: Clock = time.perf_counter,
 ) -> dict[str, list[float]]:
     place = folder / f"reports-{count}"
     place.mkdir()
-    return asyncio.run(_measured(place, count, n, names))
+    return asyncio.run(_measured(place, count, n, names, clock))
 
 
 def measure(lab: Lab) -> list[Row]:
@@ -88,15 +95,15 @@ def main() -> int:
     points: dict[str, list[tuple[float, float | None]]] = {name.value: [] for name in ReportName}
     with tempfile.TemporaryDirectory(prefix="relevo-bench-") as folder:
         for count in GROWTH:
-            for name, seconds in measured(Path(folder), count, 2).items():
+            for name, seconds in measured(Path(folder), count, 1, clock=time.process_time).items():
                 points[name].append((count, min(seconds)))
                 print(f"{count:>8} tickets  {name:<13} {min(seconds):7.2f} s", flush=True)
     highest = max(value or 0.0 for line in points.values() for _, value in line)
     chart = Chart(
-        title="A report over all tickets of the period",
+        title="A report over all tickets of the period: time of the processor",
         description="; ".join(f"{name}: {line}" for name, line in points.items()),
         x=decades("tickets in the period", GROWTH[0], GROWTH[-1]),
-        y=nice_axis("seconds, the least of two", highest),
+        y=nice_axis("processor seconds", highest),
         lines=[Line(name, line) for name, line in points.items()],
     )
     out = Path(__file__).parent / "plots" / "reports.svg"
