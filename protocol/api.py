@@ -308,6 +308,8 @@ class Leg(Wire, frozen=True):
 
 class SessionEnd(Wire, frozen=True):
     reason: Annotated[str, Meta(max_length=500)] = ""
+    unanswered: bool = False
+    """The technician waited as long as the user was given; it counts only while nobody has answered."""
 
 
 # --- relay (first frame of each leg; JSON text) ------------------------------------------------

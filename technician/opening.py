@@ -108,8 +108,10 @@ def _withdraw(api: Api, grant: str, error: BaseException) -> None:
     """Nobody should be asked, or stay open, on behalf of somebody who no longer waits or was lied to."""
     if isinstance(error, RelevoError) and not _leaves_open(error):
         return
+    unanswered = isinstance(error, RelevoError) and error.code is Code.CONSENT_TIMEOUT
+    said = SessionEnd(reason="not waited for", unanswered=unanswered)
     try:
-        api.post_json(f"/v1/sessions/{grant}/end", SessionEnd(reason="not waited for"), SessionView)
+        api.post_json(f"/v1/sessions/{grant}/end", said, SessionView)
     except RelevoError as problem:
         error.add_note(f"and could not be withdrawn: {problem}")
 

@@ -37,6 +37,7 @@ from protocol.envelope import Envelope
 from protocol.errors import Code, RelevoError
 from protocol.link import EndReason
 from protocol.scopes import Scope
+from protocol.times import rfc3339
 from protocol.wire import facts, from_json
 
 _logger = logging.getLogger(__name__)
@@ -170,7 +171,7 @@ class SessionWorker:
             organisation=self._membership.org_name,
             customer=self._grant.customer,
             scopes=",".join(consent.scopes),
-            until=consent.until.isoformat(),
+            until=rfc3339(consent.until),
             reason=self._grant.reason,
             basis=decision.basis.act,
         )

@@ -145,9 +145,7 @@ async def end_session(broker: Broker, call: Call) -> SessionView:
             _require_visible(who, session)
         if session.technician != who.person.id and not who.has(Role.ADMIN):
             raise RelevoError(Code.REFUSED, "the session of another technician")
-        own = session.technician == who.person.id
-        why = EndReason.TECHNICIAN if own else EndReason.REVOKED
-        lifecycle.end(broker, tx, session, why, who.actor, reason=body.reason)
+        lifecycle.end(broker, tx, session, _why(session, who, body), who.actor, reason=body.reason)
         return rows.load(tx.conn, grant)
 
     try:
@@ -156,6 +154,12 @@ async def end_session(broker: Broker, call: Call) -> SessionView:
         if error.code is Code.CANNOT_RECORD:
             _cut(broker, call)
         raise
+
+
+def _why(session: Session, who: Caller, body: SessionEnd) -> EndReason:
+    if session.technician != who.person.id:
+        return EndReason.REVOKED
+    return EndReason.NO_ANSWER if body.unanswered and session.state in rows.ASKED else EndReason.TECHNICIAN
 
 
 def _cut(broker: Broker, call: Call) -> None:

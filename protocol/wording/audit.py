@@ -59,8 +59,8 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "audit.reason": ("Detail: {reason}", "Detalle: {reason}"),
     "audit.counts": (
-        "Checked: {journal_entries} journal entries of {agents} machines, {grants} grants, {consents} consents, {enrolments} enrolments.",
-        "Comprobado: {journal_entries} entradas de diario de {agents} equipos, {grants} permisos de sesión, {consents} consentimientos, {enrolments} altas de equipos.",
+        "Checked: journal entries {journal_entries}, machines {agents}, grants {grants}, consents {consents}, enrolments {enrolments}.",
+        "Comprobado: entradas de diario {journal_entries}, equipos {agents}, permisos de sesión {grants}, consentimientos {consents}, altas de equipos {enrolments}.",
     ),
     "audit.of-ticket": ("Entries of {ticket}: {count}.", "Entradas de {ticket}: {count}."),
     "audit.exported": ("{count} entries written to {file}.", "{count} entradas guardadas en {file}."),

@@ -38,8 +38,8 @@ TABLE: dict[str, tuple[str, str]] = {
         "relevo org known-error list --json",
     ),
     "org.known-error.titles": (
-        "KNOWN ERROR|VERSION|VISIBLE TO|FIXES|STATE|TITLE",
-        "ERROR CONOCIDO|VERSIÓN|VISIBLE PARA|REPARACIONES|ESTADO|TÍTULO",
+        "Known error|Version|Visible to|Fixes|State|Title",
+        "Error conocido|Versión|Visible para|Reparaciones|Estado|Título",
     ),
     "org.known-error.none": ("No known error yet.", "Todavía no hay errores conocidos."),
     "org.known-error.state.staged": ("staged", "preparado"),
@@ -148,8 +148,8 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "kb.signatures.example": ("relevo kb signatures", "relevo kb signatures"),
     "kb.signatures.titles": (
-        "KNOWN ERROR|VERSION|STATE|COMPARED|TICKETS|CANNOT BE TOLD|RIGHT (JUDGED)",
-        "ERROR CONOCIDO|VERSIÓN|ESTADO|COMPARADOS|TIQUES|NO SE SABE|CORRECTOS (JUZGADOS)",
+        "Known error|Version|State|Compared|Tickets|Cannot be told|Right (judged)",
+        "Error conocido|Versión|Estado|Comparados|Tiques|No se sabe|Correctos (juzgados)",
     ),
     "kb.signatures.coverage": (
         "A known error was recognised on {matched} of {compared} tickets with a diagnosis.",

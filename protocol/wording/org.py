@@ -115,7 +115,7 @@ TABLE: dict[str, tuple[str, str]] = {
         "relevo org technician list --json",
         "relevo org technician list --json",
     ),
-    "org.technician.titles": ("ID|NAME|ROLES|TIERS|KEYS", "ID|NOMBRE|ROLES|NIVELES|CLAVES"),
+    "org.technician.titles": ("ID|Name|Roles|Tiers|Keys", "ID|Nombre|Roles|Niveles|Claves"),
     "org.technician.none": ("Nobody yet.", "Todavía no hay nadie."),
     "org.customer": (
         "Customers that this organisation helps.",
@@ -137,7 +137,7 @@ TABLE: dict[str, tuple[str, str]] = {
         "relevo org customer list",
         "relevo org customer list",
     ),
-    "org.customer.titles": ("ID|NAME", "ID|NOMBRE"),
+    "org.customer.titles": ("ID|Name", "ID|Nombre"),
     "org.customer.none": ("No customer yet.", "Todavía no hay clientes."),
     "org.token": (
         "Write a file that lets one machine join, once.",
@@ -202,7 +202,7 @@ TABLE: dict[str, tuple[str, str]] = {
         "relevo org fix list --json",
         "relevo org fix list --json",
     ),
-    "org.fix.titles": ("FIX|VERSION|RISK|AUTHOR|STATE", "REPARACIÓN|VERSIÓN|RIESGO|AUTOR|ESTADO"),
+    "org.fix.titles": ("Fix|Version|Risk|Author|State", "Reparación|Versión|Riesgo|Autor|Estado"),
     "org.fix.none": ("No fix yet.", "Todavía no hay reparaciones."),
     "org.fix.state.staged": ("staged", "preparada"),
     "org.fix.state.awaiting-signature": ("awaiting second signature", "a la espera de la segunda firma"),
@@ -285,6 +285,6 @@ TABLE: dict[str, tuple[str, str]] = {
         "relevo org signer list --json",
         "relevo org signer list --json",
     ),
-    "org.signer.titles": ("ID|KEY", "ID|CLAVE"),
+    "org.signer.titles": ("ID|Key", "ID|Clave"),
     "org.signer.none": ("Nobody may sign fixes.", "Nadie puede firmar reparaciones."),
 }

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from protocol import ids, link
-from protocol.api import SessionRequest
+from protocol.api import SessionEnd, SessionRequest
 from protocol.documents import Grant
 from protocol.dsse import countersign, open_envelope, seal
 from protocol.envelope import Envelope
@@ -23,6 +23,7 @@ from protocol.link import EndReason
 from protocol.organisation import Revoked
 from protocol.scopes import Mode, Scope
 from protocol.sshkeys import PublicKey
+from protocol.wire import to_json
 from tests.support.desk import Desk, desk
 from tests.unit.broker.world import new_key
 
@@ -257,8 +258,9 @@ async def test_a_grant_is_good_for_one_request_whatever_became_of_it(tmp_path: P
             grant, _ = await site.consented(control, await site.ticket(machine))
             token = await site.world.login("toni")
             assert (await site.request(grant)).code == "replayed"
-            ended = await site.call("POST", f"/v1/sessions/{grant.grant}/end", b"{}", token)
-            assert ended.json["why_ended"] == "technician"
+            answered = to_json(SessionEnd(unanswered=True))
+            ended = await site.call("POST", f"/v1/sessions/{grant.grant}/end", answered, token)
+            assert ended.json["why_ended"] == "technician", "the user did answer"
             assert (await site.request(grant)).code == "replayed"
 
 

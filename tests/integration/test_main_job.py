@@ -62,6 +62,7 @@ def test_the_users_no_is_final_and_typed(machine: Machine, ana: Person, ticket: 
 
 def test_silence_is_no(machine: Machine, ana: Person, ticket: str) -> None:
     ana("session", "open", ticket, "--scope", "diagnose", "--reason", "please", "--wait", "2", status=5)
+    assert "no-answer" in {row["why_ended"] for row in ana("session", "show", ticket, "--json").json()}
     wait_until("the request to go", lambda: not machine("requests", "--json").json())
 
 
