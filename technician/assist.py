@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from protocol.assist import Completed, Event, Failed, Request
 from protocol.drivers.files import socket_address
@@ -23,12 +23,16 @@ from technician.held import (
     End,
     HeldRecord,
     HeldSession,
+    Published,
+    PublishedNow,
     Status,
     find_session,
     is_alive,
 )
 
-__all__ = ["HeldSession", "end_session", "exchange", "find_session", "session_status"]
+__all__ = ["HeldSession", "end_session", "exchange", "find_session", "published_now", "session_status"]
+
+A = TypeVar("A", HeldRecord, PublishedNow)
 
 _CONNECT_S = 5.0
 _CONTROL_S = 15.0
@@ -83,22 +87,30 @@ def _events(held: HeldSession, holder: socket.socket) -> Iterator[Event]:
 
 def session_status(held: HeldSession) -> HeldRecord:
     """What the holder says now. Raises RelevoError: ``no-session``, ``timeout``, ``session-lost``."""
-    return _control(held, Status())
+    return _control(held, Status(), HeldRecord)
 
 
 def end_session(held: HeldSession) -> HeldRecord:
     """End the session; returns when the holder has let go of it. Raises as ``session_status``."""
-    return _control(held, End())
+    return _control(held, End(), HeldRecord)
 
 
-def _control(held: HeldSession, message: Control) -> HeldRecord:
+def published_now(held: HeldSession) -> int | None:
+    """Version of the snapshot that the broker serves now, not verified; None: the broker does not say.
+
+    The holder asks for it: what it takes is loaded there. Raises as ``session_status``.
+    """
+    return _control(held, Published(), PublishedNow).snapshot_version
+
+
+def _control(held: HeldSession, message: Control, answer: type[A]) -> A:
     with _connect(held) as holder:
         holder.settimeout(_CONTROL_S)
         try:
             _say(holder, CONTROL + frame(to_msgpack(message)))
             for body in _frames(holder):
-                record: HeldRecord = from_msgpack(body, HeldRecord)
-                return record
+                found: A = from_msgpack(body, answer)
+                return found
         except TimeoutError as error:
             raise RelevoError(Code.TIMEOUT, "the session's holder did not answer") from error
         except OSError as error:

@@ -81,8 +81,17 @@ class End(Wire, frozen=True, tag="end"):
     """End the session and leave; answered with the last ``HeldRecord``."""
 
 
+class Published(Wire, frozen=True, tag="published"):
+    """Which publication of the organisation the broker serves now; answered with ``PublishedNow``."""
+
+
+class PublishedNow(Wire, frozen=True):
+    snapshot_version: int | None
+    """What the timestamp file names, verified by nobody; None when the broker did not give it."""
+
+
 Report = Held | NotHeld
-Control = Status | End
+Control = Status | End | Published
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ from technician.held import (
 )
 from technician.keeper import MAX_CLIENTS, Keeper
 from technician.keys import load_signer
+from technician.published import Publication
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ async def hold(parameters: HolderParameters) -> RelevoError:
     connection = await connect_assist(leg, user=grant.grant, key=signer, host_key=machine)
     record = _record(grant, consent)
     listening = await _announce(folder, record, connection)
-    keeper = Keeper(folder, record, connection)
+    keeper = Keeper(folder, record, connection, Publication(parameters.url, parameters.tls_sha256).version)
     keepers.append(keeper)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, keeper.end, EndReason.TECHNICIAN)

@@ -13,6 +13,7 @@ from protocol.drivers.http import BrokerHttp
 from protocol.errors import Code, RelevoError
 from protocol.ids import OrgId
 from protocol.wire import Name, Sha256, Wire, from_json, to_json
+from technician.catalogue import forget
 
 if TYPE_CHECKING:
     from protocol.drivers.repository import Repository  # imports tuf, which most commands do not need
@@ -46,6 +47,7 @@ def load_config(home: Path) -> HomeConfig:
 
 
 def save_config(home: Path, config: HomeConfig) -> None:
+    forget(home)  # it may be another organisation's
     write_private(home / _CONFIG, to_json(config))
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,10 +19,22 @@ from protocol.errors import Code, RelevoError
 from protocol.frames import FrameReader, frame
 from protocol.link import EndReason
 from protocol.wire import from_msgpack, to_json, to_msgpack
-from technician.held import ASSIST, CONTROL, Control, End, HeldRecord, remove_files
+from technician.held import (
+    ASSIST,
+    CONTROL,
+    Control,
+    End,
+    HeldRecord,
+    Published,
+    PublishedNow,
+    remove_files,
+)
 from technician.passing import pass_through, refuse
 
 _log = logging.getLogger(__name__)
+
+Asked = Callable[[], int | None]
+"""Asks the broker for the snapshot's version, within seconds; runs in a thread."""
 
 MAX_CLIENTS = 64
 _MAX_CONTROL = 4_096
@@ -35,8 +48,11 @@ _STOP_S = 2.0
 class Keeper:
     """Keeps ``connection`` until it ends; hands each local client an assist channel."""
 
-    def __init__(self, folder: Path, record: HeldRecord, connection: AssistConnection) -> None:
+    def __init__(
+        self, folder: Path, record: HeldRecord, connection: AssistConnection, published: Asked
+    ) -> None:
         """``record`` is on disk already; ``folder`` is ``HOME/run``."""
+        self._published = published
         self._folder = folder
         self._record = record
         self._connection = connection
@@ -144,6 +160,11 @@ class Keeper:
                     return
                 bodies = frames.feed(data)
         message = from_msgpack(bodies[0], Control)
+        if isinstance(message, Published):
+            version = await asyncio.to_thread(self._published)
+            writer.write(frame(to_msgpack(PublishedNow(snapshot_version=version))))
+            await writer.drain()
+            return
         if isinstance(message, End):
             self.end(EndReason.TECHNICIAN)
             await self._connection.wait_closed()

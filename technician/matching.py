@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-import time
+import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
-from protocol.diagnosis import Bundle
-from protocol.known_errors import Judged, KnownError, judge_all
+from protocol.errors import RelevoError
+from protocol.known_errors import Judged
 from protocol.signature_api import Matches, MatchesPosted, MatchSaid, Signatures
+from technician.catalogue import Catalogue, keep
 from technician.login import Api, client
-
-JUDGE_S = 10.0
-"""Time for all signatures on one bundle."""
-
-
-class Catalogue(NamedTuple):
-    """What is published, and which versions are under review: those are not suggested."""
-
-    known: tuple[KnownError, ...]
-    in_review: frozenset[tuple[str, int]]
-
-    def suggested(self, known: KnownError) -> bool:
-        return (known.id, known.version) not in self.in_review
-
-    def get(self, id_: str, version: int) -> KnownError | None:
-        """This very version, if it is published; what the broker says of another is not shown as its words."""
-        return next((one for one in self.known if (one.id, one.version) == (id_, version)), None)
 
 
 def catalogue(home: Path) -> Catalogue:
-    """The published known errors, freshly verified.
+    """The published known errors, freshly verified, and kept for the next who asks.
 
     Raises:
         RelevoError: as ``Repository.refresh``, or what the broker answers.
@@ -40,7 +23,8 @@ def catalogue(home: Path) -> Catalogue:
     api = client(home)
     try:
         repository = api.repository()
-        repository.refresh(datetime.now(UTC))
+        now = datetime.now(UTC)
+        repository.refresh(now)
         known = repository.known_errors()
         said = (
             api.get_json("/v1/signatures", Signatures)
@@ -50,13 +34,10 @@ def catalogue(home: Path) -> Catalogue:
     finally:
         api.close()
     review = frozenset((row.known_error, row.version) for row in said.rows if row.in_review is not None)
-    return Catalogue(known, review)
-
-
-def judge(bundle: Bundle, known: Sequence[KnownError], now: datetime) -> tuple[Judged, ...]:
-    """What each signature says of a bundle whose seal held; unknown for those that time leaves over."""
-    end = time.monotonic() + JUDGE_S
-    return judge_all(known, bundle, now, lambda: time.monotonic() < end)
+    found = Catalogue(known, review)
+    with contextlib.suppress(RelevoError):  # a full disk costs the next one time, this one nothing
+        keep(home, found, repository.snapshot_version, now)
+    return found
 
 
 def post(api: Api, ticket: str, artifact: str, judged: Sequence[Judged]) -> None:

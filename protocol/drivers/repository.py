@@ -51,6 +51,7 @@ class _Verified(NamedTuple):
     organisation: Organisation
     fresh_as_of: datetime
     targets_version: int
+    snapshot_version: int
     documents: dict[str, TargetFile]
     fixes: dict[Risk, dict[str, TargetFile] | RelevoError]
     """Per role its target files, or why there are none."""
@@ -125,6 +126,11 @@ class Repository:
     @property
     def targets_version(self) -> int:
         return self._verified.targets_version
+
+    @property
+    def snapshot_version(self) -> int:
+        """It goes up with every publication."""
+        return self._verified.snapshot_version
 
     def fixes(self) -> tuple[FixRef, ...]:
         """Every approved fix version that is not revoked.
@@ -228,6 +234,7 @@ class Repository:
                 organisation=self._organisation(documents, fetch, ids.org_id(first_root)),
                 fresh_as_of=fresh,
                 targets_version=client.targets.version,
+                snapshot_version=client.snapshot.version,
                 documents=documents,
                 fixes=fixes,
                 metadata=self._metadata_files(client, good),

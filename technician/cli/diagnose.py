@@ -40,7 +40,7 @@ def diagnose(ticket: str, only: str | None, everything: bool, home: Path, as_jso
     if only is not None and not names:
         raise RelevoError(Code.USAGE, "--only")
     held = find_session(home, ticket)
-    with progress() as line, Recognising(home) as recognising:
+    with progress() as line, Recognising(home, held) as recognising:
 
         def bundle_came(received: Received) -> None:
             """Shown as soon as it holds, while the machine still stores it on the ticket."""

@@ -12,6 +12,7 @@ from protocol.drivers.terminal import Command, emit_json, note, option, printabl
 from protocol.known_errors import KnownError, Proposal, proposals
 from protocol.signature_api import Feedback, Matches, MatchJudged, MatchView, Signatures
 from protocol.signature_model import Outcome, Verdict
+from technician.catalogue import forget
 from technician.cli.common import show_rows, technician_options
 from technician.cli.ticket_common import path
 from technician.login import client
@@ -97,6 +98,7 @@ def wrong(ticket_id: str, known_error: str, home: Path, as_json: bool) -> None:
 def _judge(home: Path, ticket: str, known: str, feedback: Feedback, done: str, *, as_json: bool) -> None:
     where = path(ticket, f"/matches/{quote(known, safe='')}")
     row = client(home).post_json(where, MatchJudged(feedback=feedback), MatchView)
+    forget(home)  # enough wrong ones put a signature under review
     if as_json:
         emit_json(row)
         return

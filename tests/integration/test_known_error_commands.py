@@ -80,7 +80,18 @@ def _judged(ana: Person, world: World, machine: Machine, ticket: str) -> None:
     assert [(row["confirmed"], row["wrong"]) for row in rows if row["known_error"] == "stale-lock"] == [
         (1, 0)
     ]
+    _a_second_look_verifies_nothing_anew(ana, ticket)
     world.admin("org", "known-error", "retire", "stale-lock")
     world.admin("org", "publish")
     assert "stale-lock 1:" not in ana("diagnose", ticket, "--only", "locks").out
     machine("stop", "--all")
+
+
+def _a_second_look_verifies_nothing_anew(ana: Person, ticket: str) -> None:
+    kept = ana.home / "known-errors.json"
+    assert not kept.exists(), "a verdict may put a signature under review"
+    assert "stale-lock 1:" in ana("diagnose", ticket, "--only", "locks").out
+    before = kept.stat().st_ino
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert "stale-lock 1:" in ana("diagnose", ticket, "--only", "locks").out
+    assert kept.stat().st_ino == before, "nothing was published in between"
