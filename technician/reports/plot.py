@@ -169,7 +169,9 @@ def _frame(chart: Chart, area: _Area) -> list[str]:
         for tick in chart.x.ticks:
             x = area.x(chart.x.share(tick.at))
             found.append(_stroke(x, area.bottom, x, area.bottom + 5, _INK))
-            found.append(_text(x, area.bottom + 20, _short(tick.text), "middle"))
+            text = _short(tick.text)
+            most = WIDTH - 4 - len(text) * _LETTER / 2  # further right its end would be cut off
+            found.append(_text(min(x, most), area.bottom + 20, text, "middle"))
     found.append(_stroke(area.left, area.bottom, area.right, area.bottom, _INK))
     found.append(_stroke(area.left, area.top, area.left, area.bottom, _INK))
     middle = (area.top + area.bottom) / 2
