@@ -21,6 +21,8 @@ from protocol.wire import Moment, Nonce, Sha256, Wire, from_json
 
 _MAX_RECORD = 64 << 10
 
+SnapshotVersion = Annotated[int, Meta(ge=1, le=(1 << 53) - 1)]
+
 ASSIST = b"A"
 """First byte on the local socket: an assist channel follows, bytes as the agent speaks them."""
 CONTROL = b"C"
@@ -86,7 +88,7 @@ class Published(Wire, frozen=True, tag="published"):
 
 
 class PublishedNow(Wire, frozen=True):
-    snapshot_version: int | None
+    snapshot_version: SnapshotVersion | None
     """What the timestamp file names, verified by nobody; None when the broker did not give it."""
 
 

@@ -81,11 +81,12 @@ async def hold(parameters: HolderParameters) -> RelevoError:
     leg = LegTunnel(LegAddress(parameters.url, parameters.token, parameters.tls_sha256), on_state=link_state)
     connection = await connect_assist(leg, user=grant.grant, key=signer, host_key=machine)
     record = _record(grant, consent)
-    listening = await _announce(folder, record, connection)
     keeper = Keeper(folder, record, connection, Publication(parameters.url, parameters.tls_sha256).version)
-    keepers.append(keeper)
+    # Before anybody hears of us: whoever ends us then ends the session in order.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, keeper.end, EndReason.TECHNICIAN)
+    listening = await _announce(folder, record, connection)
+    keepers.append(keeper)
     return await keeper.run(listening)
 
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 from protocol import layout
 from protocol.errors import RelevoError
 from protocol.wire import from_json
+from technician.held import SnapshotVersion
 
 if TYPE_CHECKING:
     from protocol.drivers.http import BrokerHttp
@@ -19,7 +20,7 @@ _DEADLINE_S = 3.0
 
 
 class _Meta(Struct, frozen=True):
-    version: int
+    version: SnapshotVersion
 
 
 class _Signed(Struct, frozen=True):

@@ -8,6 +8,7 @@ of it may change. A kind of message that is new fails here until it is said too.
 from __future__ import annotations
 
 import base64
+import contextlib
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -75,12 +76,10 @@ def said(site: Site, machine: Machine) -> Iterator[link.FromAgent]:
 async def answers(control: Control) -> bytes:
     """All that comes back until the broker answers a ping, or ends the link."""
     heard = b""
-    try:
+    with contextlib.suppress(ConnectionClosed):  # a link that spoke for others may be ended
         await control.send(link.Ping())
         while not isinstance(message := await control.next(), link.Pong):
             heard += to_msgpack(message)
-    except ConnectionClosed:
-        pass  # a link that spoke for others may be ended
     return heard
 
 
