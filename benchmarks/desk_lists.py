@@ -18,7 +18,7 @@ from benchmarks.lab import Lab
 from benchmarks.measure import Row, quantile, spread
 from protocol.scopes import Role
 from technician.reports.plot import Chart, Line, decades, nice_axis, svg
-from tests.unit.broker.world import World, paired, restarted
+from tests.support.broker_world import World, paired, restarted
 
 COUNTS = (10_000, 1_000_000)
 GROWTH = (1_000, 10_000, 100_000, 1_000_000)

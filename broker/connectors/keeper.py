@@ -40,7 +40,7 @@ _log = structlog.get_logger("broker.connectors")
 async def keeping_connectors(broker: Broker) -> AsyncIterator[None]:
     """Look every second which systems are connected, until the block ends."""
     meters = Meters(broker.metrics.registry)
-    task = asyncio.create_task(_supervise(broker, meters))
+    task = asyncio.create_task(_supervise(broker, meters), name="connectors")
     try:
         yield
     finally:

@@ -37,7 +37,7 @@ async def keeping_news(broker: Broker) -> AsyncIterator[None]:
     broker.store.listeners.append(committed)
     broker.organisation.listeners.append(organisation_changed)
     broker.drain.listeners.append(broker.news.end)
-    task = asyncio.create_task(machines.run())
+    task = asyncio.create_task(machines.run(), name="news")
     try:
         yield
     finally:

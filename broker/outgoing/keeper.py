@@ -87,7 +87,7 @@ async def keeping_outgoing(broker: Broker) -> AsyncIterator[Keeper]:
         await begin(broker)
     except RelevoError as error:
         _log.error("outgoing-not-kept", code=error.code.value)
-    task = asyncio.create_task(_tick(keeper))
+    task = asyncio.create_task(_tick(keeper), name="outgoing")
     try:
         yield keeper
     finally:

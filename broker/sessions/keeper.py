@@ -60,7 +60,10 @@ async def keeping(broker: Broker) -> AsyncIterator[None]:
     metrics.gauge("relevo_relay_bytes", "Bytes passed on since the start", lambda: broker.relay.total.passed)
     metrics.gauge("relevo_relay_held_bytes", "Bytes that wait for a reader", broker.relay.held_bytes)
     # Not a TaskGroup: it would wrap what the block raises, and these two never fail.
-    running = [asyncio.create_task(_tick(broker)), asyncio.create_task(_watch(broker, changed))]
+    running = [
+        asyncio.create_task(_tick(broker), name="sessions"),
+        asyncio.create_task(_watch(broker, changed), name="revocations"),
+    ]
     try:
         yield
     finally:

@@ -41,7 +41,7 @@ _log = structlog.get_logger("broker.sla")
 @asynccontextmanager
 async def keeping_clocks(broker: Broker) -> AsyncIterator[None]:
     """Look every second until the block ends."""
-    task = asyncio.create_task(_tick(broker))
+    task = asyncio.create_task(_tick(broker), name="clocks")
     try:
         yield
     finally:

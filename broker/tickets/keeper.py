@@ -41,7 +41,7 @@ async def keeping_tickets(broker: Broker) -> AsyncIterator[None]:
         changed.set()
 
     broker.organisation.listeners.append(organisation_changed)
-    task = asyncio.create_task(_tick(broker, changed))
+    task = asyncio.create_task(_tick(broker, changed), name="tickets")
     try:
         yield
     finally:

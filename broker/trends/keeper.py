@@ -34,7 +34,7 @@ _log = structlog.get_logger("broker.trends")
 async def keeping_trends(broker: Broker) -> AsyncIterator[None]:
     """Judge what comes, until the block ends; what came before the broker stopped comes first."""
     broker.trends_came.set()
-    task = asyncio.create_task(_follow(broker))
+    task = asyncio.create_task(_follow(broker), name="trends")
     try:
         yield
     finally:

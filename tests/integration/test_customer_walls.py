@@ -71,9 +71,9 @@ from protocol.ticket_api import (
 from protocol.tickets import PendingReason
 from protocol.trend_api import WarningJudged
 from protocol.wire import Wire, to_json
+from tests.support.broker_world import Answer
 from tests.support.desk import Control, Desk, Machine, desk
 from tests.support.streams import reading
-from tests.unit.broker.world import Answer
 
 WORD = "zqxwall"
 """Begins every planted word."""

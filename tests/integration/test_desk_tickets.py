@@ -21,9 +21,9 @@ from protocol.documents import Grant, Invitation, UserMove, UserRating
 from protocol.dsse import seal
 from protocol.envelope import Envelope
 from protocol.scopes import Role, Scope
+from tests.support.broker_world import Answer, by_hand, paired, restarted
 from tests.support.desk import Control, Machine, served
 from tests.support.desk import Desk as Site
-from tests.unit.broker.world import Answer, paired, restarted
 
 HANDOVER = {"symptom": "no imprime", "question": "¿por qué se para?"}
 
@@ -32,6 +32,7 @@ HANDOVER = {"symptom": "no imprime", "question": "¿por qué se para?"}
 async def site_in(folder: Path, desk: Desk | None = None) -> AsyncIterator[Site]:
     """toni (L1), dos (L2) and tres (L3) at acme; vera is an outside expert."""
     async with paired(folder) as world, served(world) as site:
+        await by_hand("tickets")
         world.org.add("dos", Role.TECHNICIAN, tiers={"acme": 2})
         world.org.add("tres", Role.TECHNICIAN, tiers={"acme": 3})
         world.org.add("vera", Role.EXPERT)

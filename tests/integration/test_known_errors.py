@@ -20,9 +20,9 @@ from protocol.scopes import Clearance, Role
 from protocol.signature_api import MatchesPosted, MatchJudged, MatchSaid
 from protocol.signature_model import Outcome
 from protocol.wire import to_json
+from tests.support.broker_world import Answer, World, by_hand, paired, restarted
 from tests.support.desk import Desk, Machine, served
 from tests.support.known_errors import fresh, known_error, real_bundle, targets
-from tests.unit.broker.world import Answer, World, paired, restarted
 
 
 async def publish(world: World, *known: KnownError) -> Answer:
@@ -33,6 +33,7 @@ async def publish(world: World, *known: KnownError) -> Answer:
 @asynccontextmanager
 async def _desk(folder: Path, *known: KnownError) -> AsyncIterator[Desk]:
     async with paired(folder) as world:
+        await by_hand("signatures")
         world.org.add("xenia", Role.EXPERT)
         world.org.add("lia", Role.TECHNICIAN, tiers={"acme": 2})
         assert (await publish(world, *known)).status == 200

@@ -24,12 +24,12 @@ from protocol.scopes import Clearance
 from protocol.ticket_api import AttachmentWanted
 from protocol.trends import Kind, Reading, Sample
 from protocol.wire import to_json, to_msgpack
+from tests.integration.broker.test_attachments import CONTENT, signed
 from tests.integration.test_customer_walls import HIGH, WORD, Site, contents, planted
 from tests.support.desk import Control, Machine
-from tests.unit.broker.test_attachments import CONTENT, signed
 
 OWN_BUSINESS = {link.Hello, link.Ping, link.Journal}
-"""What names nothing of others; a journal's entries are filed by what is the machine's own (test_broker_links)."""
+"""What names nothing of others; a journal's entries are filed by what is the machine's own (broker/test_links)."""
 
 
 def said(site: Site, machine: Machine) -> Iterator[link.FromAgent]:

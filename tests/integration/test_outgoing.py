@@ -23,11 +23,11 @@ from protocol.api import TicketResolve, TicketText
 from protocol.drivers import terminal
 from protocol.errors import RelevoError
 from protocol.wording import Words, broker, outgoing
-from tests.integration.broker_process import serving
+from tests.support.broker_process import serving
+from tests.support.broker_world import Clock, restarted
 from tests.support.desk import desk
+from tests.support.outgoing_world import ANA, Outside, outside
 from tests.support.receivers import Mailbox, http_target, smtp_server
-from tests.unit.broker.outgoing_world import ANA, Outside, outside
-from tests.unit.broker.world import Clock, restarted
 
 
 @pytest.fixture(autouse=True)

@@ -17,10 +17,10 @@ from protocol.desk import CustomerDesk, Desk, SlaTarget
 from protocol.ticket_api import TicketPend
 from protocol.tickets import PendingReason
 from protocol.times import parse_rfc3339
+from tests.support.broker_world import publication
 from tests.support.desk import Desk as Served
 from tests.support.desk import desk as served_desk
 from tests.support.world import World, wait_until
-from tests.unit.broker.world import publication
 
 ALWAYS = Calendar(id="always", zone="Europe/Madrid", hours=("mon-sun 00:00-24:00",))
 PROMISES = Desk(

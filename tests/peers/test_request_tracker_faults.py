@@ -15,11 +15,11 @@ import pytest
 
 from protocol.api import TicketMove, TicketNew, TicketText
 from protocol.wire import to_json
-from tests.integration.broker_process import Served, login, make, pair, run_cli
 from tests.peers.meddling import Meddler, meddling
 from tests.peers.rt_instance import RequestTracker
+from tests.support.broker_process import Served, login, make, pair, run_cli
+from tests.support.broker_world import Org
 from tests.support.world import wait_until
-from tests.unit.broker.world import Org
 
 SECONDS = 60.0
 

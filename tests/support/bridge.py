@@ -16,7 +16,7 @@ from broker.connectors.meters import Meters
 from broker.connectors.settings import ConnectorSettings, QueueOf, make
 from broker.tickets.rows import load
 from protocol.api import TicketView
-from tests.unit.broker.world import World, paired
+from tests.support.broker_world import World, paired
 
 QUEUES = (QueueOf(queue="Acme", customer="acme"), QueueOf(queue="Globex", customer="globex"))
 

@@ -43,7 +43,7 @@ from protocol.errors import Code
 from protocol.scopes import Clearance, Mode, Scope
 from protocol.sshkeys import KeySigner
 from protocol.wire import Fact, from_json, from_msgpack, to_json, to_msgpack
-from tests.unit.broker.world import Answer, World, new_key, paired
+from tests.support.broker_world import Answer, World, new_key, paired
 
 M = TypeVar("M")
 DEADLINE_S = 60.0

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from protocol.sse import EventReader, ServerEvent
-from tests.unit.broker.world import World
+from tests.support.broker_world import World
 
 DEADLINE_S = 60.0
 

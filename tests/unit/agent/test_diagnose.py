@@ -37,7 +37,7 @@ from protocol.organisation import Organisation, Technician
 from protocol.scopes import Clearance, Mode, Risk, Role, Scope
 from protocol.sshkeys import KeySigner
 from protocol.wire import from_json
-from tests.unit.agent import planted_host
+from tests.support import planted_host
 
 E = TypeVar("E")
 _KEY = KeySigner.from_seed(b"\x01" * 32)

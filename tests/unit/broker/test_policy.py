@@ -20,7 +20,7 @@ from protocol.errors import Code, RelevoError
 from protocol.organisation import DEFAULT_POLICY, Customer, Organisation, Policy, Revoked, Roster, Technician
 from protocol.scopes import Mode, Role, Scope
 from protocol.tickets import State
-from tests.unit.broker.world import new_key, person
+from tests.support.broker_world import new_key, person
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 KEYS = {name: new_key() for name in ("toni", "tere", "gil", "olga", "pia")}

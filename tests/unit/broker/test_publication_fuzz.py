@@ -13,7 +13,7 @@ from broker.keys import load_identity
 from broker.publication import Held, Own, verify
 from broker.repository import Repository
 from protocol.errors import RelevoError
-from tests.unit.broker.world import Org, new_broker
+from tests.support.broker_world import Org, new_broker
 
 
 class Nothing:

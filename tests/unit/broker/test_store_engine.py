@@ -26,7 +26,7 @@ from broker.store.tables import audit, meta
 from protocol import checkpoint, merkle, tiles
 from protocol.audit import Action, Actor, ActorKind, AuditRecord
 from protocol.errors import Code, RelevoError
-from tests.unit.broker.world import empty_database
+from tests.support.broker_world import empty_database
 
 SIGNER = NoteSigner("test/log", Ed25519PrivateKey.generate())
 RECORD = AuditRecord(
