@@ -106,8 +106,10 @@ def mail_show(data: Path, as_json: bool) -> None:
     if as_json:
         emit_json(shown)
         return
+    labels = {name: words()(f"broker.mail.field.{name}") for name in shown}
+    width = max(map(len, labels.values()))
     for name, value in shown.items():
-        say(f"{name:<14}{printable(str(value))}")
+        say(f"{labels[name]:<{width}}  {_in_words(value)}")
 
 
 @mail.command("remove", help="broker.mail.remove")
@@ -155,6 +157,16 @@ def _settings(data: Path) -> MailSettings:
     if found is None:
         raise RelevoError(Code.NOT_FOUND, "mail is not set up: relevo-broker mail set")
     return found
+
+
+def _in_words(value: object) -> str:
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return words()("broker.mail.yes" if value else "broker.mail.no")
+        case _:
+            return printable(str(value))
 
 
 def _shown(settings: MailSettings) -> dict[str, object]:

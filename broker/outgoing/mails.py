@@ -9,9 +9,10 @@ from __future__ import annotations
 import html
 import unicodedata
 from datetime import datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
+from email.header import Header
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
+from email.message import EmailMessage, Message
+from email.policy import SMTP, Policy
 from email.utils import format_datetime
 from typing import NamedTuple
 
@@ -27,6 +28,8 @@ MAX_QUOTED = 10_000
 _FOR_REQUESTER = frozenset(
     {Template.REPLIED, Template.WAITING, Template.RESOLVED, Template.CLOSED, Template.CANCELLED}
 )
+_MAX_HEADER_LINE = 76
+"""RFC 2047 section 2: a line with an encoded word is no longer."""
 _UNSAFE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
@@ -49,6 +52,25 @@ class Letter(NamedTuple):
     asks_rating: bool = False
     clock: str = ""
     percent: int = 0
+    has_machine: bool = True
+    """False where somebody else took the request down: the requester may have no Relevo to answer in."""
+
+
+class _Subject(UnstructuredHeader, BaseHeader):
+    """A subject that is encoded as a whole or not at all.
+
+    The library encodes word by word, and loses or doubles blanks where it folds (seen in Python 3.11.7).
+    """
+
+    def fold(self, *, policy: Policy[Message]) -> str:
+        charset = None if str(self).isascii() else "utf-8"
+        written = Header(str(self), charset, _MAX_HEADER_LINE, "Subject").encode(linesep="\r\n")
+        return f"Subject: {written}\r\n"
+
+
+_HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("subject", _Subject)
+_POLICY = SMTP.clone(header_factory=_HEADERS)
 
 
 class Part(NamedTuple):
@@ -93,12 +115,14 @@ def parts(letter: Letter, language: Language) -> list[Part]:
     """What the mail says, top to bottom."""
     words = Words(language, TABLE)
     values = _values(letter, words)
-    found = [Part(words(f"mail.{_key(letter)}.text", **values))]
+    greeting = [Part(words("mail.greeting"))] if letter.template in _FOR_REQUESTER else []
+    found = [*greeting, Part(words(f"mail.{_key(letter)}.text", **values))]
     if said := paragraphs(letter.said):
         found.append(Part(said, quoted=True))
     if letter.template in _FOR_REQUESTER:
-        found.append(Part(words(f"mail.{letter.template.value}.do", **values)))
-        if letter.asks_rating:
+        do = f"mail.{letter.template.value}.do" if letter.has_machine else "mail.do.elsewhere"
+        found.append(Part(words(do, **values)))
+        if letter.asks_rating and letter.has_machine:
             found.append(Part(words("mail.rate", **values)))
         return [*found, Part(words("mail.footer.requester", **values))]
     found += [Part(words("mail.facts", **values)), Part(words("mail.show", **values))]
@@ -127,7 +151,7 @@ def compose_test(envelope: Envelope, settings: MailSettings) -> EmailMessage:
 
 
 def _message(settings: MailSettings, envelope: Envelope, subject_: str, found: list[Part]) -> EmailMessage:
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=_POLICY)
     message["From"] = Address(line(settings.sender_name or ""), addr_spec=settings.sender)
     message["To"] = Address(addr_spec=envelope.to)
     message["Subject"] = subject_

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 TABLE: dict[str, tuple[str, str]] = {
     # To the requester.
+    "mail.greeting": ("Hello,", "Hola:"),
     "mail.replied.subject": ("[{ticket}] Answer: {title}", "[{ticket}] Respuesta: {title}"),
     "mail.replied.text": (
         "{by} answered your request {ticket}, “{title}”:",
         "{by} ha respondido a su solicitud {ticket}, «{title}»:",
     ),
     "mail.replied.do": (
-        "To answer, use Relevo on your machine. Mails to this address are not read.",
-        "Para contestar, use Relevo en su equipo. Los correos a esta dirección no se leen.",
+        "To answer, use Relevo on your machine, or this command there: relevo-agent chat {ticket}\n"
+        "Mails to this address are not read.",
+        "Para contestar, use Relevo en su equipo, o allí esta orden: relevo-agent chat {ticket}\n"
+        "Los correos a esta dirección no se leen.",
     ),
     "mail.waiting.subject": (
         "[{ticket}] We need your help: {title}",
@@ -22,8 +25,10 @@ TABLE: dict[str, tuple[str, str]] = {
         "Para seguir con su solicitud {ticket}, «{title}», necesitamos una respuesta suya.",
     ),
     "mail.waiting.do": (
-        "Please answer in Relevo on your machine. Until then the request waits.",
-        "Conteste, por favor, en Relevo, en su equipo. Mientras tanto, la solicitud queda en espera.",
+        "Please answer in Relevo on your machine, or with this command there: relevo-agent chat {ticket}\n"
+        "Until then the request waits. Mails to this address are not read.",
+        "Conteste, por favor, en Relevo, en su equipo, o allí con esta orden: relevo-agent chat {ticket}\n"
+        "Mientras tanto, la solicitud queda en espera. Los correos a esta dirección no se leen.",
     ),
     "mail.resolved.subject": ("[{ticket}] Solved: {title}", "[{ticket}] Resuelta: {title}"),
     "mail.resolved.text": (
@@ -31,8 +36,16 @@ TABLE: dict[str, tuple[str, str]] = {
         "{by} ha marcado como resuelta su solicitud {ticket}, «{title}»:",
     ),
     "mail.resolved.do": (
-        "If the problem is still there, say so in Relevo on your machine: the request is opened again.",
-        "Si el problema continúa, dígalo en Relevo, en su equipo: la solicitud se vuelve a abrir.",
+        "If the problem is still there, say so in Relevo on your machine, and the request is opened again: "
+        'relevo-agent reopen {ticket} "…"',
+        "Si el problema continúa, dígalo en Relevo, en su equipo, y la solicitud se vuelve a abrir: "
+        'relevo-agent reopen {ticket} "…"',
+    ),
+    "mail.do.elsewhere": (
+        "To say something about it, contact {org} in the way you did before and name {ticket}. Mails to this "
+        "address are not read.",
+        "Para decir algo al respecto, contacte con {org} como la otra vez y mencione {ticket}. Los correos a "
+        "esta dirección no se leen.",
     ),
     "mail.rate": (
         "How satisfied are you, from 1 (not at all) to 5 (very)? Tell us in Relevo, or with this command: "
@@ -46,8 +59,9 @@ TABLE: dict[str, tuple[str, str]] = {
         "Su solicitud {ticket}, «{title}», está cerrada. Ya nadie tiene acceso a su equipo por ella.",
     ),
     "mail.closed.do": (
-        "If it happens again, ask for help again and name {ticket}.",
-        "Si vuelve a ocurrir, pida ayuda otra vez y mencione {ticket}.",
+        'If it happens again, ask for help again and name {ticket}: relevo-agent ask "…" --follow-up-of {ticket}',
+        "Si vuelve a ocurrir, pida ayuda otra vez y mencione {ticket}: "
+        'relevo-agent ask "…" --follow-up-of {ticket}',
     ),
     "mail.cancelled.subject": ("[{ticket}] Cancelled: {title}", "[{ticket}] Anulada: {title}"),
     "mail.cancelled.text": (

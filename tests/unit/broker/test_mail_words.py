@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from broker.outgoing.mails import Envelope, Letter, compose, line, paragraphs
+from broker.outgoing.mails import Envelope, Letter, compose, line, paragraphs, parts, subject
 from broker.outgoing.pace import (
     BATCH,
     FAULTS,
@@ -174,6 +174,38 @@ def test_a_missed_target_reads_otherwise_than_one_that_runs_out() -> None:
     late = sent(compose(letter(Template.SLA, percent=100), envelope("en"), SETTINGS))["Subject"]
     assert soon == "[T-12] 75 % of the time: No imprime"
     assert late == "[T-12] Time is over: No imprime"
+
+
+TITLES = [
+    "La impresora no imprime desde el lunes, señor: ¿qué hago? «urgente»",
+    "Printer prints only half of the page since Monday, and nothing at all since this morning",
+    "プリンターが印刷しない",
+    "x" * 200,
+]
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("title", TITLES)
+def test_a_subject_is_read_as_it_was_written_blank_by_blank(title: str, language: Any) -> None:
+    waiting = letter(Template.WAITING, title=title)
+    raw = compose(waiting, envelope(language), SETTINGS).as_bytes()
+    assert sent(compose(waiting, envelope(language), SETTINGS))["Subject"] == subject(waiting, language)
+    # A reader that takes the first line for the whole still sees the ticket's number or an encoded word.
+    assert raw.partition(b"\r\nSubject: ")[2][:6] in (b"[T-12]", b"=?utf-")
+
+
+@pytest.mark.parametrize("template", [Template.REPLIED, Template.WAITING, Template.RESOLVED, Template.CLOSED])
+def test_a_requester_reads_how_to_answer(template: Template) -> None:
+    found = parts(letter(template), "es")
+    assert found[0].text == "Hola:"
+    assert any("relevo-agent" in part.text and "T-12" in part.text for part in found)
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_a_requester_without_a_machine_is_not_told_to_use_it(language: Any) -> None:
+    found = parts(letter(Template.RESOLVED, asks_rating=True, has_machine=False), language)
+    assert not any("relevo-agent" in part.text for part in found)
+    assert any("Relevo Test" in part.text and "T-12" in part.text for part in found[2:-1])
 
 
 def test_a_long_line_is_cut_and_says_so() -> None:
