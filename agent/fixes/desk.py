@@ -28,7 +28,7 @@ from protocol.documents import FixRequest
 from protocol.drivers.locks import locked
 from protocol.dsse import unsafe_peek
 from protocol.errors import Code, RelevoError
-from protocol.fix_states import UNDOABLE, RunState
+from protocol.fix_states import SETTLED, UNDOABLE, RunState
 from protocol.fixes import params_sha256, plan_sha256, validate_params
 from protocol.ids import new_nonce
 from protocol.wording import Language, Words
@@ -149,7 +149,7 @@ class Desk:
         Raises:
             RelevoError: ``cannot-record``.
         """
-        if not self._runs.unsettled():
+        if not self._runs.unsettled() and not self._runs.owed():
             return ()
         try:
             with self._exclusive():
@@ -158,6 +158,19 @@ class Desk:
             if error.code is Code.CONFLICT:
                 return ()
             raise
+
+    def heard(self, run: Run) -> None:
+        """The journal has this end. Raises RelevoError: ``cannot-record``."""
+        if run.state in SETTLED:
+            self._runs.told(run.id)
+
+    def unheard(self, run: Run) -> None:
+        """The journal could not have this; how the run ends is told by the next ``recover``.
+
+        Raises:
+            RelevoError: ``cannot-record``.
+        """
+        self._runs.owe(run.id)
 
     # --- parts ---------------------------------------------------------------------------------
 

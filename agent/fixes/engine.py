@@ -30,6 +30,8 @@ from protocol.fixes import Step, fill_in
 _logger = logging.getLogger(__name__)
 
 ABSENT = 1
+_LAST_WORD_S = 1.0
+"""For the record of what is being cut short; a stop must not wait for it."""
 _WORDS = {0: "present", ABSENT: "absent"}
 
 
@@ -92,7 +94,7 @@ class Engine:
         except BaseException as error:
             await self._call_off(run.id, error, observer)
             raise
-        return await self._settled(run.id, self._change(order, run, observer))
+        return await self._settled(run.id, self._change(order, run, observer), observer)
 
     async def undo(self, order: Order, run: Run, observer: Observer) -> Run:
         """Take a settled run back; it ends ``undone`` or ``undo_failed``.
@@ -106,7 +108,7 @@ class Engine:
         run = self._runs.accept(
             order.request, structs.replace(run, state=RunState.UNDOING, undo_by=order.request.grant)
         )
-        return await self._settled(run.id, self._undo(order, run, observer))
+        return await self._settled(run.id, self._undo(order, run, observer), observer)
 
     async def check(self, order_of: Approved, resolved: tuple[Parameter, ...], run: str) -> StepDone:
         """Look whether the fault is there; changes nothing."""
@@ -146,8 +148,9 @@ class Engine:
             run = self._runs.get(id_)
             if run.state is not RunState.NO_OP:
                 # To our own record first: the observer may be what failed.
-                run = self._runs.step(run, state, self._now(), message=str(code))
+                run = self._runs.step(run, state, self._now(), True, message=str(code))
                 await observer.entering(run)
+                self._runs.told(run.id)
         except RelevoError as second:
             _logger.warning("fix run %s was called off (%s), not recorded: %s", id_, code, second.code)
 
@@ -214,13 +217,17 @@ class Engine:
 
     # --- small parts ---------------------------------------------------------------------------
 
-    async def _settled(self, id_: str, work: Coroutine[None, None, Run]) -> Run:
+    async def _settled(self, id_: str, work: Coroutine[None, None, Run], observer: Observer) -> Run:
         """Await what changes the machine; whatever cuts it short leaves the run marked for a look."""
         try:
             return await work
         except BaseException:
-            with contextlib.suppress(RelevoError):  # a full disk: recovery marks it at the next start
-                self._runs.step(self._runs.get(id_), RunState.INTERRUPTED, self._now())
+            # A full disk, or nobody to tell: recovery does it at the next start.
+            with contextlib.suppress(RelevoError, TimeoutError):
+                run = self._runs.step(self._runs.get(id_), RunState.INTERRUPTED, self._now(), True)
+                async with asyncio.timeout(_LAST_WORD_S):
+                    await observer.entering(run)
+                self._runs.told(id_)
             raise
 
     async def _try(self, order: Order, run: Run, step: Step, good: int = 0) -> tuple[str, StepDone | None]:

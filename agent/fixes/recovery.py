@@ -1,4 +1,5 @@
-"""After a crash: runs whose process died are settled, looked at, and never applied again."""
+"""After a crash: runs whose process died are settled, looked at, and never applied again; and what ended
+while nobody could write it into the journal is written there now."""
 
 from __future__ import annotations
 
@@ -40,17 +41,20 @@ class Recovery:
         self._words = words
 
     async def settle_all(self, observer: Observer) -> tuple[Run, ...]:
-        """Raises RelevoError: ``cannot-record``: what was not settled stays as it is."""
-        return tuple([await self._settle(run, observer) for run in self._runs.unsettled()])
+        """Raises RelevoError: ``cannot-record``: what was not settled or told stays as it is."""
+        settled = tuple([await self._settle(run) for run in self._runs.unsettled()])
+        for run in self._runs.owed():
+            await observer.entering(run)
+            self._runs.told(run.id)
+        return settled
 
-    async def _settle(self, run: Run, observer: Observer) -> Run:
+    async def _settle(self, run: Run) -> Run:
         """What still runs of it is killed; a run that had begun to change things is looked at."""
         leftovers.kill(run.id)
         state = RunState.INTERRUPTED if run.state in _CHANGING else RunState.CANCELLED
-        run = self._runs.step(run, state, self._now(), message=str(Code.INTERRUPTED))
+        run = self._runs.step(run, state, self._now(), True, message=str(Code.INTERRUPTED))
         if state is RunState.INTERRUPTED:
             run = self._runs.note(run, message=self._words(f"found.{await self._look(run)}"))
-        await observer.entering(run)
         return run
 
     async def _look(self, run: Run) -> str:

@@ -28,6 +28,7 @@ _SCHEMA = (
     "state TEXT NOT NULL, started TEXT NOT NULL, record BLOB NOT NULL)",
     "CREATE TABLE IF NOT EXISTS accepted (grant_id TEXT NOT NULL, sequence INTEGER NOT NULL, "
     "challenge TEXT NOT NULL UNIQUE, PRIMARY KEY (grant_id, sequence))",
+    "CREATE TABLE IF NOT EXISTS owed (run TEXT PRIMARY KEY)",
 )
 _KEPT_TEXT = 16_000
 
@@ -98,8 +99,11 @@ class Runs:
             _put(database, run)
         return run
 
-    def step(self, run: Run, state: RunState, now: datetime, **changes: object) -> Run:
+    def step(self, run: Run, state: RunState, now: datetime, owed: bool = False, /, **changes: object) -> Run:
         """The run in its next state, on disk.
+
+        Args:
+            owed: as ``owe``, in the same breath.
 
         Raises:
             RelevoError: ``invalid-transition``, also when another process moved it; ``cannot-record``.
@@ -111,7 +115,26 @@ class Runs:
         with self._db.transaction() as database:
             self._require_step(after)
             _put(database, after)
+            if owed:
+                _owe(database, run.id)
         return after
+
+    def owe(self, id_: str) -> None:
+        """Remember that the journal does not know yet how this run ended. Raises RelevoError: ``cannot-record``."""
+        with self._db.transaction() as database:
+            _owe(database, id_)
+
+    def told(self, id_: str) -> None:
+        """Now it does. Raises RelevoError: ``cannot-record``."""
+        with self._db.transaction() as database:
+            database.execute("DELETE FROM owed WHERE run = ?", (id_,))
+
+    def owed(self) -> tuple[Run, ...]:
+        """Ended runs of which the journal does not know it, oldest first."""
+        rows = self._db.rows(
+            "SELECT record, state FROM run WHERE id IN (SELECT run FROM owed) ORDER BY started, rowid"
+        )
+        return tuple(from_json(row[0], Run) for row in rows if RunState(row[1]) in SETTLED)
 
     def note(self, run: Run, **changes: object) -> Run:
         """The run with more known about it, in the same state. Raises RelevoError: ``cannot-record``."""
@@ -143,6 +166,10 @@ class Runs:
 
     def _require_step(self, after: Run) -> None:
         require_step(self.get(after.id).state, after.state)
+
+
+def _owe(database: sqlite3.Connection, id_: str) -> None:
+    database.execute("INSERT OR IGNORE INTO owed VALUES (?)", (id_,))
 
 
 def _put(database: sqlite3.Connection, run: Run) -> None:

@@ -21,16 +21,7 @@ _ANSWER_S = 6 * 60.0
 """The worker gives the user five minutes."""
 _NEXT_S = 60.0
 """Between the parts of one operation."""
-_NOT_BEGUN = frozenset(
-    {
-        RunState.PROPOSED,
-        RunState.PRECHECKED,
-        RunState.PLANNED,
-        RunState.AWAITING_CONSENT,
-        RunState.AWAITING_APPROVAL,
-        RunState.RUNNING,
-    }
-)
+_BEGINNING = frozenset({RunState.RUNNING, RunState.UNDOING})
 
 
 class Conversation:
@@ -43,6 +34,8 @@ class Conversation:
         self._writer = writer
         self._desk = desk
         self._trust = trust
+        self._begun = ""
+        """The run that changes the machine, once the worker has that in its journal."""
 
     async def serve(self) -> None:
         """Until the other side goes away or speaks nonsense. A run that has begun is finished first."""
@@ -102,14 +95,18 @@ class Conversation:
 
     async def entering(self, run: Run) -> None:
         """The worker journals it first. Once a fix has begun, a worker that went away stops nothing: our own
-        store has the record, and half a change is worse than a whole one."""
+        store has the record until the next worker takes it, and half a change is worse than a whole one."""
         try:
             await self._heard(messages.Entering(run=run))
         except RelevoError as error:
-            asked_for = run.state is RunState.UNDOING and run.undo_by is not None
-            if run.state in _NOT_BEGUN or asked_for:
+            if run.id != self._begun:
                 raise
             _logger.warning("%s of %s is in our own record only: %s", run.state, run.id, error.code)
+            self._desk.unheard(run)
+            return
+        if run.state in _BEGINNING:
+            self._begun = run.id
+        self._desk.heard(run)
 
     async def ask(self, run: Run, plan: str) -> None:
         await self._heard(messages.Asking(run=run, plan=plan[:20_000]))
