@@ -14,7 +14,8 @@ from agent.logs.times import time_of
 
 _LOOK_BACK_LINES = 200
 _HEAD = 400
-_NAME_ENDS = (b":", b"=", b">", b"|", b"-")
+_NAME_ENDS = (b":", b"=", b">", b"|", b"-", "\uff1a".encode())
+"""With the fullwidth colon."""
 
 
 class RawLine(NamedTuple):
@@ -94,7 +95,8 @@ class FileLines:
             in_key = any(
                 first < end and start < stop and (first < start or stop > end) for first, stop in keys
             )
-            yield RawLine(block[start:end], self._last, in_key, _name_above(block, start))
+            above = _name_above(block, start) if start else _name_above(before, len(before))
+            yield RawLine(block[start:end], self._last, in_key, above)
         self._last = self._inherited(block, seen, len(block))
 
     def _hits(self, block: bytes) -> Iterator[tuple[int, int]]:
@@ -122,6 +124,5 @@ class FileLines:
 
 def _name_above(block: bytes, start: int) -> bytes:
     end = start - 1
-    if end <= 0 or block[end - 1 : end] not in _NAME_ENDS:
-        return b""
-    return block[max(block.rfind(b"\n", 0, end) + 1, end - _HEAD) : end]
+    line = block[max(block.rfind(b"\n", 0, max(end, 0)) + 1, end - _HEAD) : max(end, 0)].rstrip(b" \t\r")
+    return line if line.endswith(_NAME_ENDS) else b""

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections import Counter
 
-from protocol.redaction import identifiers, names, paths, payments
+from protocol.redaction import directory, identifiers, names, paths, payments
 from protocol.redaction.classes import TABLE, FactClass, Treatment
 from protocol.redaction.known import Known, Person
 from protocol.redaction.pseudonyms import Pseudonyms, is_pseudonym
@@ -44,11 +44,27 @@ class Hiding:
             "url-host": self._url_host,
             "domain": self.pseudonyms.domain,
             "iban": self._account,
+            "ldap-login": self._directory_login,
+            "ldap-name": self._directory_name,
+            "ldap-domain": self._directory_domain,
         }
         return special[kind](found) if kind in special else self.pseudonyms.named(kind, found)
 
     def _account(self, number: str) -> str:
         return self.pseudonyms.named("iban", payments.plain(number))
+
+    def _directory_login(self, found: str) -> str:
+        plain = directory.plain_name(found)
+        return found if is_pseudonym(plain) or self.login(plain) == plain else self.login(plain)
+
+    def _directory_name(self, found: str) -> str:
+        plain = directory.plain_name(found)
+        if is_pseudonym(plain) or self.shows_own(plain):
+            return found
+        return self._directory_login(found) if plain.isalnum() else self.pseudonyms.named("name", plain)
+
+    def _directory_domain(self, found: str) -> str:
+        return self.pseudonyms.domain(directory.domain_name(found))
 
     def login(self, login: str) -> str:
         if login.casefold() in GENERIC_ACCOUNTS or login.isdigit() or self.shows_own(login):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from protocol.redaction.directory import DIRECTORY_RULES
 from protocol.redaction.payments import IBAN_RULE
 from protocol.redaction.rules import Family, Rule
 from protocol.redaction.wordlists import CLEAR_PARTS, COMMON_WORDS, TLDS, TWO_FACED_TLDS
@@ -141,6 +142,7 @@ IDENTIFIER_RULES: tuple[Rule, ...] = (
     Rule(Family.PERSON, "mail", r"@|%40|\\u0040", MAIL),
     Rule(Family.PERSON, "home", r"[\"'](?:/(?:var/|export/|usr/)?home/|/users/|file:|[a-z]:)", HOME_QUOTED),
     Rule(Family.PERSON, "home", r"home/|/users/|home%2f|users(?:[\\%/])|documents and settings", HOME),
+    *DIRECTORY_RULES,
     IBAN_RULE,
     Rule(
         Family.PERSON,

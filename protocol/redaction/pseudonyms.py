@@ -9,7 +9,7 @@ import ipaddress
 import re
 import unicodedata
 
-KINDS = "user|name|mail|host|dom|net6?|mac|ssid|serial|phone|iban|file"
+KINDS = "user|name|mail|host|dom|net6?|mac|ssid|serial|phone|iban|winsid|file"
 """What a pseudonym begins with, before its hyphen: an expression."""
 HEAD = rf"(?:{KINDS})-(?:local\.)?[0-9a-f]{{6}}"
 """The part that every pseudonym has: an expression."""

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from protocol.redaction import blocks, escapes, identifiers, paths, pem
+from protocol.redaction import blocks, escapes, folding, identifiers, paths, pem
 from protocol.redaction.classes import TABLE, FactClass, Treatment
 from protocol.redaction.decoding import decode, narrow
 from protocol.redaction.hiding import Hiding, names_something
@@ -73,7 +73,7 @@ class Redactor:
         """
         for _ in range(_PASSES if len(text) <= WHOLE else 1):
             before = text
-            text = self._run(self._names(narrow(text), hosts=True), self._engine)
+            text = folding.also_folded(self._once(narrow(text)), self._once)
             if text == before:
                 break
         return text
@@ -121,8 +121,12 @@ class Redactor:
             self._counts["business:masked"] += 1
             return MASK
         if treatment is Treatment.CLEAR:
-            clean = self._run(narrow(value), self._technical)
-            return self._names(clean, hosts=False) if kind is FactClass.TECHNICAL else clean
+
+            def hide(value: str) -> str:
+                clean = self._run(value, self._technical)
+                return self._names(clean, hosts=False) if kind is FactClass.TECHNICAL else clean
+
+            return folding.also_folded(hide(narrow(value)), hide)
         return self._person_value(value) if kind is FactClass.PERSON else self._network_value(value)
 
     def _person_value(self, value: str) -> str:
@@ -143,6 +147,9 @@ class Redactor:
 
     def _key(self, key: Any) -> Any:
         return self.text(key) if isinstance(key, str) else key
+
+    def _once(self, text: str) -> str:
+        return self._run(self._names(text, hosts=True), self._engine)
 
     def _names(self, text: str, *, hosts: bool) -> str:
         def hide(text: str) -> str:

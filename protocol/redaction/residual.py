@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from protocol.errors import Code, RelevoError
 from protocol.redaction import pem
 from protocol.redaction.decoding import decode, narrow_bytes
+from protocol.redaction.folding import folded
 from protocol.redaction.redactor import engine_for
 from protocol.redaction.rules import Family, Rule
 from protocol.redaction.secrets import SECRET_RULES
@@ -22,13 +23,15 @@ _SHAPELESS = frozenset({"key", "card"})
 
 
 def residual(data: bytes) -> None:
-    """Look for secrets in ``data`` as it is, JSON-unescaped, as UTF-16, and inside base64.
+    """Look for secrets in ``data`` as it is, JSON-unescaped, as UTF-16 and inside base64, each in plain letters too.
 
     Raises:
         RelevoError: ``redaction-failed`` with the kind of secret, never the secret.
     """
     for channel, text in _views(data):
         found = _first(text)
+        if found is None and (letters := folded(text)) != text:
+            found = _first(letters)
         if found is not None:
             raise RelevoError(Code.REDACTION_FAILED, f"{found} survives ({channel})")
 

@@ -75,14 +75,20 @@ _ABOUT = re.compile(
 )
 _ABOUT_VALUE = re.compile(r"[\d.,:-]{1,20}|[a-z]{1,14}|(?:/[\w.@-]{1,60}){1,12}", re.IGNORECASE)
 _MASKED = re.compile(r"<(?:secret:[a-z-]+|masked)>|\*{3,}|\[?redacted\]?|x{4,}", re.IGNORECASE)
+_SID = re.compile(r"S-1(?:-\d{1,10}){2,16}|winsid-[0-9a-f]{6}", re.IGNORECASE)
+"""``SID: S-1-5-18`` of Windows names an account; a session id looks otherwise."""
 
 
 def is_secret(match: re.Match[str], value: str) -> bool:
-    """Whether what follows a secret's name is a value worth hiding."""
+    """Whether what follows a secret's name in a match that begins with it is a value worth hiding."""
+    return is_value(re.split(r"[\s=:>\"'\\]", match.group(0), maxsplit=1)[0], value)
+
+
+def is_value(name: str, value: str) -> bool:
+    """Whether ``value`` is worth hiding where it stands for the secret of that name."""
     bare = value.strip(" \t\r,;\"'\\")
-    if not bare or bare.lower() in TRIVIAL_VALUES or _MASKED.match(bare):
+    if not bare or bare.lower() in TRIVIAL_VALUES or _MASKED.match(bare) or _SID.fullmatch(bare):
         return False
-    name = re.split(r"[\s=:>\"'\\]", match.group(0), maxsplit=1)[0]
     if name in ("PWD", "pwd", "OLDPWD") and bare.startswith("/"):
         return False
     if NAME_SERVICES.issuperset(bare.split()):

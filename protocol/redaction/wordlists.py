@@ -15,7 +15,7 @@ GENERIC_ACCOUNTS = _words(
     geoclue pulse gdm lightdm sddm hplip gnome-initial-setup postfix postgres mysql redis rabbitmq nginx
     apache httpd ftp operator adm wheel sudo admin administrator user users usuario guest invitado test
     debian ubuntu fedora centos ec2-user pi vagrant docker git jenkins gitlab-runner polkitd chrony ntp
-    statd rpc kernel host net mail name dom mac ssid serial phone iban file unknown none null local system
+    statd rpc kernel host net mail name dom mac ssid serial phone iban winsid file unknown none null local system
     service default anonymous
     """
 )

@@ -25,7 +25,8 @@ PIECES = st.sampled_from(
         "ghp_abcdefghijklmn", "AKIAABCDEFGHIJKLMNOP", "mcanary", "María Canary Núñez", "pc-canary", "10.1.2.3",
         "2001:db8::1", "aa:bb:cc:dd:ee:ff", "a.b@example.com", "example.com", "/home/", "/home/mcanary/x.pdf",
         "C:\\Users\\", "+34 612 345 678", "user", "user=", "ssid=", "serial: ", "user-3f9a1c", "net-3f9a1c.17", "host-3f9a1c",
-        "mysql", "curl -u ", "Bearer ", "mail", "é", "ſ", "K", "\u202e", "\ud800", "\\n", "%20", "\\u000a", "\x1b[1m", "\ufdd0", "1", "a", "0", ".", "-", "_", "~", "+",
+        "mysql", "curl -u ", "Bearer ", "mail", "é", "ſ", "K", "\u202e", "\ud800", "\\n", "%20", "\\u000a", "\x1b[1m", "\ufdd0", "\u200b", "\u00ad", "ｐａｓｓｗｏｒｄ", "：", "n\u0303", "\\u200b",
+        "password:\n", "Enter password for ", "- ", "S-1-5-21-1-2-3-1001", "winsid-3f9a1c", "uid=", "cn=", ",ou=people", ",dc=", "dc=a", "(", "1", "a", "0", ".", "-", "_", "~", "+",
     ]
 )  # fmt: skip
 TEXTS = st.one_of(st.lists(PIECES, max_size=14).map("".join), st.text(max_size=80))
@@ -91,6 +92,8 @@ def test_an_argument_vector_keeps_its_length(argv: list[str]) -> None:
         "mysql ", "mysql -", "curl -u ", "login a ", "snmpwalk ", "-----BEGIN RSA PRIVATE KEY-----",
         "-----END RSA PRIVATE KEY-----", "MIIE\\n", "eyJ", "eyJaaaaaaaaaaa.", "ghp_", "$6$", "user ", "user=", "serial:",
         "ata-a_", "+34 ", "6", "612 ", ",password", "&a", ",a ", "'", "\\\"", "[", "ssid", "\0", "a\0", "é", "/home/a b",
+        "password:\n", "password:\nx\n", "enter password:\n", "new ", "a@a's ", "password for ", "clave:\n\t", "pass\u200bword: x\n", "ｐ",
+        "\u200b", "\\u200b", "n\u0303", "S-1-5-21-1", "-1", "cn=", "cn=a,", "uid=a,", "cn=\\", "cn=\\,", "cn=a\\\\,ou=people,", "dc=a,", "(cn=",
     ],
 )  # fmt: skip
 def test_no_hostile_text_takes_more_than_linear_time(piece: str) -> None:
