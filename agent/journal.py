@@ -17,12 +17,15 @@ from agent.durable import Database
 from protocol.audit import Action
 from protocol.documents import PROTOCOL_VERSION, JournalEntry
 from protocol.envelope import Envelope
+from protocol.link import MAX_MESSAGE
 from protocol.wire import Fact, from_json, to_json
 
 if TYPE_CHECKING:
     from protocol.sshkeys import Signer
 
 FIRST_PREVIOUS = "0" * 64
+_MAX_SENT = MAX_MESSAGE // 2
+"""Bytes of envelopes as they are stored; on the link, where nothing is in base64, they are fewer."""
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS entry (sequence INTEGER PRIMARY KEY, grant_id TEXT, "
     "payload_sha256 TEXT NOT NULL, envelope BLOB NOT NULL)",
@@ -87,13 +90,21 @@ class Journal:
         return sequence
 
     def unsent_after(self, sequence: int, limit: int) -> list[tuple[int, Envelope]]:
-        """Entries after ``sequence`` and after what the broker acknowledged, in order."""
+        """Entries after ``sequence`` and after what the broker acknowledged, in order, as many as fit into one
+        message: one that is too large would cost the link, and be sent again on the next."""
         rows = self._db.rows(
             "SELECT sequence, envelope FROM entry WHERE sequence > max(?, COALESCE((SELECT upto FROM sent), 0)) "
             "ORDER BY sequence LIMIT ?",
             (sequence, limit),
         )
-        return [(row[0], from_json(row[1], Envelope)) for row in rows]
+        found: list[tuple[int, Envelope]] = []
+        room = _MAX_SENT
+        for number, envelope in rows:
+            room -= len(envelope)
+            if found and room < 0:
+                break
+            found.append((number, from_json(envelope, Envelope)))
+        return found
 
     def waiting(self) -> int:
         """How many entries the broker has not acknowledged yet."""

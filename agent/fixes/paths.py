@@ -1,7 +1,8 @@
 """Paths of fixes on the real file system: below an allowed root, and through no link.
 
 The root itself is written by the fix's author and signed, so it may be reached through links
-(``/var/lock`` is one on Debian); from there on every part is opened without following any.
+(``/var/lock`` is one on Debian) that the system or this user made: a root below ``/tmp`` is a name that anybody
+can take first. From there on every part is opened without following any.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from protocol.errors import Code, RelevoError
 from protocol.fix_params import Param, lies_in
 from protocol.fixes import Manifest
 
+_ANYTHING = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC if hasattr(os, "O_PATH") else 0
+_MOST_PARTS = 400
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC if hasattr(os, "O_PATH") else 0
 
 
@@ -64,7 +67,7 @@ def _resolve_one(spec: Param, value: str) -> str:
         (root, value[len(root) + 1 :]) if value != root else (str(Path(root).parent), Path(root).name)
     )
     try:
-        real = f"{os.path.realpath(base).rstrip('/')}/{rest}"
+        real = f"{_real(base).rstrip('/')}/{rest}"
         with parent_of(real) as (folder, name):
             _require_no_link(folder, name, spec.name)
     except RelevoError as error:
@@ -72,6 +75,58 @@ def _resolve_one(spec: Param, value: str) -> str:
             return real
         raise RelevoError(Code.PARAMETER_INVALID, f"{spec.name}: {error.detail}") from error
     return real
+
+
+def _real(base: str) -> str:
+    """``base`` without links, which only root or this user may have made, in folders of theirs.
+
+    Raises:
+        RelevoError: ``parameter-invalid`` for a link of somebody else's, or a file where a folder should be.
+    """
+    names: list[str] = []
+    left = _parts(base)
+    with contextlib.ExitStack() as opened:
+        folders = [_opened(opened, "/", None)]
+        for _ in range(_MOST_PARTS):
+            if not left:
+                return "/" + "/".join(names)
+            part = left.pop()
+            if part == "..":
+                del names[-1:], folders[max(1, len(folders) - 1) :]
+                continue
+            try:
+                found = _opened(opened, part, folders[-1])
+            except FileNotFoundError:
+                return os.path.normpath("/" + "/".join([*names, part, *reversed(left)]))
+            except OSError as error:
+                raise RelevoError(Code.PARAMETER_INVALID, f"{base}: {error.strerror}") from error
+            if stat.S_ISLNK(os.fstat(found).st_mode):
+                target = _target(found, folders[-1], base)
+                if target.startswith("/"):
+                    del names[:], folders[1:]
+                left += _parts(target)
+            else:
+                names.append(part)
+                folders.append(found)
+    raise RelevoError(Code.PARAMETER_INVALID, f"too many links on the way to {base}")
+
+
+def _parts(path: str) -> list[str]:
+    """Last one first."""
+    return [part for part in reversed(path.split("/")) if part not in ("", ".")]
+
+
+def _opened(opened: contextlib.ExitStack, name: str, folder: int | None) -> int:
+    descriptor = os.open(name, _ANYTHING, dir_fd=folder)
+    opened.callback(os.close, descriptor)
+    return descriptor
+
+
+def _target(link: int, folder: int, base: str) -> str:
+    owners = {os.fstat(link).st_uid, os.fstat(folder).st_uid}
+    if not owners <= {0, os.geteuid()}:
+        raise RelevoError(Code.PARAMETER_INVALID, f"the way to {base} leads over somebody else's link")
+    return os.readlink("", dir_fd=link)
 
 
 def _require_no_link(folder: int, name: str, parameter: str) -> None:

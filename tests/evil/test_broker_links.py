@@ -10,12 +10,16 @@ import msgspec
 import psutil
 import pytest
 
+from agent import identity
+from agent.folder import Folder
+from agent.journal import Journal
 from protocol import link
+from protocol.audit import Action
 from protocol.envelope import Envelope
 from protocol.errors import Code
 from protocol.ids import new_grant_id
 from protocol.tickets import State
-from protocol.wire import to_msgpack
+from protocol.wire import facts, to_msgpack
 from tests.evil.broker import EvilWorld, Honest, agent_of, require_clean, signer_of, taken_ticket
 from tests.evil.front import ControlLink, Frame
 from tests.support.world import Machine, Person, wait_until
@@ -260,3 +264,19 @@ def test_titles_names_and_replies_from_the_broker_cannot_dress_up_the_card(
     require_clean(machine("receipts"))
     shown = machine("requests", "--json")
     assert json.loads(shown.out) == []
+
+
+def test_a_long_journal_goes_out_in_messages_that_the_broker_takes(
+    world: EvilWorld, machine: Machine
+) -> None:
+    """Names of files are the technician's to choose: sixty-four long ones made one message too large, which cost
+    the link, and the same one again after every reconnection."""
+    folder = Folder(machine.data)
+    assert machine.running is not None
+    machine.running.kill()
+    signer, journal = identity.load(folder), Journal(folder.journal, folder.membership().agent)
+    for _ in range(64):
+        journal.append(signer, Action.FILE_WRITTEN, facts=facts(path="/" + "\x01" * 3_999))
+    machine.start()
+    wait_until("the journal to arrive", lambda: machine("status", "--json").json()["journal_waiting"] == 0)
+    journal.close()
