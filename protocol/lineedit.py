@@ -11,6 +11,8 @@ import enum
 import re
 import unicodedata
 
+from protocol.columns import columns
+
 MAX_TEXT = 20_000
 PASTE_ON, PASTE_OFF = "\x1b[?2004h", "\x1b[?2004l"
 _PASTE_BEGIN, _PASTE_END = "\x1b[200~", "\x1b[201~"
@@ -59,10 +61,10 @@ class LineEditor:
         out, room = [], width
         for char in reversed(self.text):
             shown = _LINE_END if char == "\n" else char
-            columns = _columns(shown)
-            if columns > room:
+            taken = columns(shown)
+            if taken > room:
                 break
-            room -= columns
+            room -= taken
             out.append(shown)
         return "".join(reversed(out))
 
@@ -91,9 +93,3 @@ class LineEditor:
     def _add(self, char: str) -> None:
         if len(self.text) < MAX_TEXT:
             self.text += char
-
-
-def _columns(char: str) -> int:
-    if unicodedata.combining(char) or unicodedata.category(char) == "Cf":
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1

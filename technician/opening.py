@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from protocol.api import Leg, SessionEnd, SessionGranted, SessionRequest, SessionView, TicketDetail
+from protocol.api import (
+    InvitationView,
+    Leg,
+    SessionEnd,
+    SessionGranted,
+    SessionRequest,
+    SessionView,
+    TicketDetail,
+)
 from protocol.documents import Consent, Grant
 from protocol.dsse import seal
 from protocol.envelope import Envelope
@@ -62,6 +70,11 @@ def ask_for_session(
     detail = api.get_json(f"/v1/tickets/{quote(ticket, safe='')}", TicketDetail)
     if detail.ticket.ticket != ticket:
         raise RelevoError(Code.IDENTITY_MISMATCH, f"the broker answered with {detail.ticket.ticket}")
+    require_within_invitation(
+        [one for one in detail.invitations if one.expert == api.config.technician],
+        minutes,
+        datetime.now(UTC),
+    )
     organisation = api.repository().refresh(datetime.now(UTC))
     signer = api.signer()
     grant = new_grant(
@@ -85,6 +98,22 @@ def ask_for_session(
         raise
     leg = api.post_json(f"/v1/sessions/{grant.grant}/legs", _Nothing(), Leg)
     return Opened(verified, granted.grant, consent, granted.consent, machine, leg)
+
+
+def require_within_invitation(theirs: Iterable[InvitationView], minutes: int, now: datetime) -> None:
+    """An outside expert's session ends before the invitation does; broker and machine hold to that.
+
+    Raises:
+        RelevoError: ``usage``, with what may be asked for.
+    """
+    untils = [one.until for one in theirs if one.ended is None]
+    if not untils:
+        return
+    left = int((max(untils) - now).total_seconds() // 60)
+    if minutes > left:
+        raise RelevoError(
+            Code.USAGE, f"the invitation ends in {left} minutes: --minutes {max(left, 1)} at most"
+        )
 
 
 def _wait_for_consent(api: Api, grant: str, wait_s: int, waiting: Callable[[], None]) -> SessionGranted:

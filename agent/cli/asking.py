@@ -15,7 +15,7 @@ from agent.localclient import ask as ask_agent
 from protocol.addresses import require_address
 from protocol.audit import Action
 from protocol.documents import PROTOCOL_VERSION, HelpRequest, UserReply
-from protocol.drivers.shown import local_time
+from protocol.drivers.shown import folded, local_time
 from protocol.drivers.terminal import Command, emit_json, note, option, printable, say, words
 from protocol.dsse import seal
 from protocol.errors import Code, RelevoError
@@ -113,7 +113,8 @@ def tickets(folder: Folder, as_json: bool) -> None:
     for row in rows:
         say(f"{row.ticket}  {w(f'state.{row.state}')}  {printable(row.title)}")
         for answer in row.replies:
-            say(f"    {local_time(answer.at)} {printable(answer.by)}: {printable(answer.text)}")
+            said = f"{printable(answer.by)}: {printable(answer.text, newlines=True)}"
+            say(folded(f"    {local_time(answer.at)} {said}", " " * 10))
         if row.rating_asked:
             note(f"    {w('tickets.rate', ticket=row.ticket)}")
 

@@ -10,6 +10,7 @@ import click
 
 from broker.config import Config, load_config
 from broker.outgoing.pace import End, Outcome
+from protocol.columns import padded, width
 from protocol.drivers.files import given, read_file
 from protocol.drivers.terminal import common_options, option, printable, say
 from protocol.errors import Code, RelevoError
@@ -89,6 +90,6 @@ def require_sent(outcome: Outcome) -> None:
 def show_table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Aligned columns, escaped cells."""
     shown = [tuple(titles), *(tuple(printable(str(cell)) for cell in row) for row in rows)]
-    widths = [max(len(row[i]) for row in shown) for i in range(len(titles))]
+    widths = [max(width(row[i]) for row in shown) for i in range(len(titles))]
     for row in shown:
-        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        say("  ".join(padded(cell, wanted) for cell, wanted in zip(row, widths, strict=True)).rstrip())

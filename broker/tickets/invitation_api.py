@@ -48,9 +48,8 @@ async def invite_expert(broker: Broker, call: Call) -> TicketView:
             scopes=",".join(invitation.scopes),
             until=rfc3339(invitation.until),
         )
-        event = Event(
-            Action.EXPERT_INVITED, Action.EXPERT_INVITED.value, invitation.reason, False, stated, (document,)
-        )
+        said = f"{org.roster.technician(invitation.expert).name}: {invitation.reason}"
+        event = Event(Action.EXPERT_INVITED, Action.EXPERT_INVITED.value, said, False, stated, (document,))
         after = rows.touch(tx.conn, ticket, now)
         write(tx, after, ticket.state, event, doer_of(who), now)
         return after
@@ -78,7 +77,7 @@ async def end_invitation(broker: Broker, call: Call) -> InvitationView:
             event = Event(
                 Action.INVITATION_ENDED,
                 Action.INVITATION_ENDED.value,
-                body.reason,
+                f"{found.expert}: {body.reason}" if body.reason else found.expert,
                 False,
                 facts(invitation=id_, expert=found.expert),
             )

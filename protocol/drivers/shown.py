@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sys
-import textwrap
 from datetime import datetime
 
+from protocol.columns import wrapped
 from protocol.times import in_zone
 
 _WIDEST = 100
@@ -32,15 +32,13 @@ def folded(text: str, indent: str = "", width: int | None = None) -> str:
     """``text`` broken between words to fit the terminal; later lines begin with ``indent``.
 
     Args:
-        width: columns; None takes those of the terminal, and leaves lines whole where there is none.
+        width: columns; None takes those of the terminal, and breaks only at line ends of the text where
+            there is none.
     """
+    later = f"\n{indent}"
     if width is None:
         if not sys.stdout.isatty():
-            return text
+            return text.replace("\n", later)
         width = shutil.get_terminal_size().columns
-    return textwrap.fill(
-        text,
-        width=max(_NARROWEST, min(width, _WIDEST)),
-        subsequent_indent=indent,
-        break_on_hyphens=False,
-    )
+    room = max(_NARROWEST, min(width, _WIDEST))
+    return later.join(wrapped(text, room, room - len(indent)))

@@ -29,6 +29,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "happened.ticket.notice": ("notice of time", "aviso de plazo"),
     "happened.ticket.warning": ("early warning", "aviso temprano"),
     "happened.ticket.kb-searched": ("knowledge searched", "búsqueda de artículos"),
+    "happened.access.refused": ("access refused", "acceso rechazado"),
     "happened.ticket.expert-invited": ("expert invited", "experto invitado"),
     "happened.ticket.invitation-ended": ("invitation ended", "fin de la invitación"),
     "happened.known-error.matched": ("known error matches", "coincide un error conocido"),

@@ -78,6 +78,11 @@ TABLE: dict[str, tuple[str, str]] = {
         "{article} is a draft: read it, then relevo kb review {article}.",
         "{article} es un borrador: léalo y después relevo kb review {article}.",
     ),
+    "ticket.no-article": ("none: {reason}", "ninguno: {reason}"),
+    "ticket.expert": (
+        "{expert} ({scopes}) until {until}, invitation {invitation}",
+        "{expert} ({scopes}) hasta {until}, invitación {invitation}",
+    ),
     "ticket.none": ("There are no such tickets.", "No hay tiques así."),
     "agent": ("The machines that you may help.", "Los equipos a los que puede ayudar."),
     "agent.example": (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
-import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,13 +12,17 @@ from typing import Any, TypeVar
 
 import click
 
+from protocol.columns import padded, width, wrapped
 from protocol.drivers.terminal import common_options, note, option, printable, say, words
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _SPINNER_AFTER_S = 1.0
-_LEAST_FOLDED = 16
-"""Columns; with less room than this, lines are left to the terminal."""
+_LEAST_FOLDED = 20
+"""Columns; with less room than this, a last column is written below the others."""
+_LEAST_COLUMNS = 40
+"""Of a terminal; lines are left to a narrower one."""
+_BELOW = "    "
 _SPINNER = "|/-\\"
 
 
@@ -42,26 +45,37 @@ def technician_options(function: F) -> F:
 class Table:
     """Rows for people: aligned columns, escaped cells.
 
-    Plain text with the width of the content, the same in a pipe and a log; on a terminal the last column
-    is folded between words to what is left of the line. Colour is left to reports.
+    Plain text with the width of the content, the same in a pipe and a log, where every row is one line; on a
+    terminal the last column is folded between words to what is left of the line, and line ends in it stay.
+    Colour is left to reports.
     """
 
     def __init__(self, *titles: str) -> None:
         self._rows: list[tuple[str, ...]] = [titles]
 
     def add(self, *cells: object) -> None:
-        self._rows.append(tuple(printable("" if cell is None else str(cell)) for cell in cells))
+        *front, last = ("" if cell is None else str(cell) for cell in cells)
+        self._rows.append((*map(printable, front), printable(last.rstrip(), newlines=True)))
 
     def show(self) -> None:
-        widths = [max(len(row[i]) for row in self._rows) for i in range(len(self._rows[0]))]
-        start = sum(widths[:-1]) + 2 * (len(widths) - 1)
-        room = shutil.get_terminal_size().columns - start if sys.stdout.isatty() else 0
+        widths = [max(width(row[i]) for row in self._rows) for i in range(len(self._rows[0]) - 1)]
         for row in self._rows:
-            last = row[-1]
-            if _LEAST_FOLDED <= room < len(last):
-                last = f"\n{' ' * start}".join(textwrap.wrap(last, room, break_on_hyphens=False))
-            cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths[:-1], strict=True)]
-            say("  ".join([*cells, last]).rstrip())
+            front = "  ".join(padded(cell, wanted) for cell, wanted in zip(row[:-1], widths, strict=True))
+            for line in self._lines(front, row[-1]):
+                say(line.rstrip())
+
+    def _lines(self, front: str, last: str) -> list[str]:
+        """One row: the last cell whole, folded beside the others, or where that would be narrow below them."""
+        columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+        if columns < _LEAST_COLUMNS:
+            return [f"{front}  {' '.join(last.splitlines())}"]
+        start = width(front) + 2
+        room = columns - start
+        if room < _LEAST_FOLDED and room < max(width(row[-1]) for row in self._rows):
+            room = columns - len(_BELOW)
+            return [front, *(f"{_BELOW}{line}" for line in wrapped(last, room, room) if last)]
+        begin, *more = wrapped(last, room, room)
+        return [f"{front}  {begin}", *(f"{' ' * start}{line}" for line in more)]
 
     def __len__(self) -> int:
         return len(self._rows) - 1

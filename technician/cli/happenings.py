@@ -11,7 +11,7 @@ _OF_PEOPLE = "ticket."
 """Kinds whose text somebody wrote; the text of others is ``key=value; …``."""
 _MAX_WRITTEN, _MAX_FACTS = 4_000, 160
 _FOR_PROGRAMS = re.compile(
-    r"(?:^|; )(?:sequence=\d+|fix_version=\d+|size_bytes=\d+|[a-z_]*sha256=[0-9a-f]{64}"
+    r"(?:^|; )(?:method=[A-Z]+|path=/v1/[a-z/{}-]*|sequence=\d+|fix_version=\d+|size_bytes=\d+|[a-z_]*sha256=[0-9a-f]{64}"
     r"|(?:agent_at|nonce)=[0-9A-Za-z:.+-]+|sealed=(?:True|False))(?=;|$)"
 )
 """Numbers and hashes only: nothing that a person wrote is hidden. ``--json`` has them."""
@@ -21,6 +21,8 @@ _TITLES = {
 }
 _SOURCES = frozenset({"broker", "rules", "timer"})
 _STEP = re.compile(r"^(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d) (?P<kind>[a-z-]+\.[a-z-]+): (?P<text>.*)$", re.DOTALL)
+
+_NOTICE = re.compile(r"^(?P<clock>[a-z_]+)(?P<cycle>#\d+)? (?P<percent>\d+) %$")
 
 
 def who(by: str) -> str:
@@ -51,11 +53,21 @@ def step(line: str) -> str:
 
 
 def _details(kind: str, text: str) -> str:
+    if kind == "ticket.notice" and (found := _NOTICE.match(text)):
+        return _notice(found)
     if kind.startswith(_OF_PEOPLE):
         return _cut(text, _MAX_WRITTEN)
     other, mine = _TITLES[words().language]
     kept = other.sub("", _FOR_PROGRAMS.sub("", text)).replace(mine, "")
     return _cut(kept.removeprefix("; "), _MAX_FACTS)
+
+
+def _notice(found: re.Match[str]) -> str:
+    """What the timer noted, ``next_response#2 75 %``, with the clock's name."""
+    key = f"sla.clock.{found['clock']}"
+    clock = words()(key) if words().has(key) else found["clock"]
+    cycle = f" {found['cycle'][1:]}" if found["cycle"] else ""
+    return f"{clock}{cycle}: {found['percent']} %"
 
 
 def _cut(text: str, most: int) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from protocol.api import TicketDetail, TicketEvent
+from protocol.api import InvitationView, TicketDetail, TicketEvent
 from protocol.conversation import Marks
-from protocol.drivers.shown import local_stamp
+from protocol.drivers.shown import folded, local_stamp
 from protocol.drivers.terminal import note, printable, say, words
 from protocol.escalation import Escalation
 from technician.cli.common import Table
@@ -13,15 +13,15 @@ from technician.cli.happenings import details, step, what, who
 
 def show_detail(detail: TicketDetail) -> None:
     view = detail.ticket
-    say(f"{view.ticket}  {printable(view.title)}")
+    say(folded(f"{view.ticket}  {printable(view.title)}", "  "))
     for name, value in _facts(detail).items():
         if value:
-            say(f"  {words()(f'column.{name}'):<14}{printable(str(value))}")
+            _say_fact(words()(f"column.{name}"), str(value))
     for looker in detail.looking:
         note(words()("ticket.looking", name=printable(looker.name), since=local_stamp(looker.since)))
     if view.description and view.description != view.title:
         say()
-        say(printable(view.description, newlines=True))
+        say(folded(printable(view.description, newlines=True)))
     for handed in detail.escalations:
         say()
         _show_escalation(handed)
@@ -32,12 +32,17 @@ def show_detail(detail: TicketDetail) -> None:
         _show_artifacts(detail)
 
 
+def _say_fact(label: str, value: str) -> None:
+    """One line, or more below each other; where there is no terminal only the value's own lines."""
+    say(folded(f"  {label:<14}{printable(value, newlines=True)}", " " * 16))
+
+
 def _facts(detail: TicketDetail) -> dict[str, object]:
     w, view = words(), detail.ticket
     state = w(f"state.{view.state}")
     if view.pending_reason:
         state += f" ({w(f'pending.{view.pending_reason}')})"
-    rating = detail.rating
+    rating, why = detail.rating, view.no_article_reason
     return {
         "state": state,
         "resume": local_stamp(view.resume_at) if view.resume_at else None,
@@ -55,12 +60,23 @@ def _facts(detail: TicketDetail) -> dict[str, object]:
         "merged": view.merged_into,
         "resolution": view.resolution,
         "cause": view.cause,
-        "article": view.article or view.no_article_reason,
+        "article": view.article or (w("ticket.no-article", reason=why) if why else None),
         "hand_back": w(f"hand-back.{view.hand_back.kind}") if view.hand_back else None,
         "rating": f"{rating.score}/5 {rating.text}" if rating and rating.score else None,
         "read": _read(detail.marks),
-        "experts": ", ".join(i.expert for i in detail.invitations if i.ended is None),
+        "experts": "\n".join(_invited(i) for i in detail.invitations if i.ended is None),
     }
+
+
+def _invited(invitation: InvitationView) -> str:
+    """Who may look until when, and what `relevo ticket uninvite` wants to be told."""
+    return words()(
+        "ticket.expert",
+        expert=invitation.expert,
+        until=local_stamp(invitation.until),
+        scopes=",".join(invitation.scopes),
+        invitation=invitation.invitation,
+    )
 
 
 def _read(marks: Marks | None) -> str | None:
@@ -101,8 +117,7 @@ def _show_escalation(handed: Escalation) -> None:
     }
     for name, value in lines.items():
         if value:
-            text = printable(str(value), newlines=True).replace("\n", "\n" + " " * 16)
-            say(f"  {w(f'handover.{name}'):<14}{text}")
+            _say_fact(w(f"handover.{name}"), str(value))
 
 
 def show_events(events: tuple[TicketEvent, ...]) -> None:

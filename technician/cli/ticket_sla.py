@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from protocol.api import TicketView
-from protocol.drivers.shown import local_time
+from protocol.drivers.shown import folded, local_time
 from protocol.drivers.terminal import printable, say, words
 from protocol.sla import ClockName, ClockState
 from protocol.sla_views import SlaExplained, SlaTrace, SlaView
@@ -56,18 +56,17 @@ def show_explained(told: SlaExplained) -> None:
     zone = _zone(told.zone)
     hours = ", ".join(told.hours)
     line = w("sla.hours", customer=told.customer, hours=hours, zone=told.zone, calendar=told.calendar)
-    say(f"{told.ticket}  P{told.priority}  {printable(line)}")
+    say(folded(f"{told.ticket}  P{told.priority}  {printable(line)}"))
     for clock in told.clocks:
         say()
         say(_headline(clock, zone, w))
         for part in clock.stretches:
             spent = duration(part.open_s)
-            say(
-                f"  {_at(part.since, zone)}  {_at(part.until, zone)}  {spent:>12}  {w(f'sla.why.{part.why}')}"
-            )
+            when = f"  {_at(part.since, zone)}  {_at(part.until, zone)}  {spent:>12}  "
+            say(folded(f"{when}{w(f'sla.why.{part.why}')}", " " * len(when)))
     if told.closed:
         say()
-        say(printable(w("sla.closed", days="; ".join(told.closed))))
+        say(folded(printable(w("sla.closed", days="; ".join(told.closed)))))
 
 
 def _headline(clock: SlaTrace, zone: tzinfo | None, w: Words) -> str:

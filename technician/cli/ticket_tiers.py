@@ -17,7 +17,9 @@ from protocol.dsse import seal
 from protocol.errors import Code, RelevoError
 from protocol.escalation import Handover, ReasonCode
 from protocol.ids import new_grant_id
-from protocol.scopes import parse_scopes
+from protocol.invitations import LONGEST
+from protocol.organisation import Organisation
+from protocol.scopes import Role, parse_scopes
 from protocol.ticket_api import TicketEscalate, TicketInvite, TicketReturn
 from technician.cli.common import technician_options
 from technician.cli.ticket_common import moment, path, show_view, some
@@ -101,6 +103,10 @@ def invite(
     ticket = api.get_json(path(ticket_id), TicketDetail).ticket
     if ticket.agent is None or end is None:
         raise RelevoError(Code.NOT_APPLICABLE, f"{ticket.ticket} names no machine")
+    require_expert(api.repository().refresh(datetime.now(UTC)), expert)
+    issued = datetime.now(UTC)
+    if not issued < end <= issued + LONGEST:
+        raise RelevoError(Code.USAGE, f"--until is a time from now to {LONGEST.days} days from now")
     signer = api.signer()
     invitation = Invitation(
         version=PROTOCOL_VERSION,
@@ -114,7 +120,7 @@ def invite(
         reason=some(reason)[:500],
         by=api.config.technician,
         by_key=signer.public_key.text,
-        issued=datetime.now(UTC),
+        issued=issued,
         until=end,
     )
     body = TicketInvite(invitation=seal(invitation, signer))
@@ -124,6 +130,19 @@ def invite(
     else:
         text = words()("ticket.invited", expert=printable(expert), until=local_stamp(end))
         note(f"{text} {invitation.invitation}")
+
+
+def require_expert(organisation: Organisation, expert: str) -> None:
+    """The broker and the machine check it too; here the right words for it are at hand.
+
+    Raises:
+        RelevoError: ``not-found``; ``usage`` for a colleague.
+    """
+    found = next((person for person in organisation.roster.technicians if person.id == expert), None)
+    if found is None:
+        raise RelevoError(Code.NOT_FOUND, f"expert {expert}")
+    if Role.EXPERT not in found.roles:
+        raise RelevoError(Code.USAGE, f"{expert} has not the role expert; colleagues are not invited")
 
 
 @click.command("uninvite", cls=Command, help="ticket.uninvite")

@@ -10,7 +10,7 @@ from protocol.api import TicketEvent
 from protocol.audit import AGENT_ACTIONS
 from protocol.scopes import Clearance
 from protocol.tickets import Move
-from protocol.wording import Words, happenings
+from protocol.wording import Words, happenings, sla
 from protocol.wording import desk as ticket_words
 from technician.cli import happenings as shown
 
@@ -23,7 +23,7 @@ FIX = (
 
 @pytest.fixture(params=["en", "es"], autouse=True)
 def language(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    words = Words(request.param, happenings.TABLE, ticket_words.TABLE)
+    words = Words(request.param, happenings.TABLE, ticket_words.TABLE, sla.TABLE)
     monkeypatch.setattr(shown, "words", lambda: words)
     return str(request.param)
 
@@ -55,6 +55,15 @@ def test_what_a_person_wrote_is_neither_cut_nor_combed() -> None:
     written = "see; sequence=4; " + "long " * 100
     assert shown.details(event("ticket.note", written)) == written
     assert shown.details(event("ticket.note", "x" * 9_000)).endswith("x…")
+
+
+def test_a_refused_access_and_a_notice_of_time_are_words(language: str) -> None:
+    refused = "method=POST; path=/v1/tickets/{ticket}/invitations; code=role-missing"
+    assert shown.what("access.refused") == {"en": "access refused", "es": "acceso rechazado"}[language]
+    assert shown.details(event("access.refused", refused)) == "code=role-missing"
+    clock = {"en": "Next response", "es": "Respuesta siguiente"}[language]
+    assert shown.details(event("ticket.notice", "next_response#2 75 %")) == f"{clock} 2: 75 %"
+    assert shown.details(event("ticket.notice", "something else")) == "something else"
 
 
 def test_a_reason_is_kept_among_the_facts() -> None:

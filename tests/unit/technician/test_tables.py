@@ -40,6 +40,48 @@ def test_on_a_terminal_the_last_column_is_folded_and_nothing_of_it_is_lost(
     assert " ".join(" ".join(lines[1:-1]).split()) == f"T-1 new {_TITLE}"
 
 
+def test_wide_characters_take_two_columns_and_line_ends_of_a_message_stay(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Table("Customer", "State", "Title")
+    table.add("日本語", "new", "プリンターが印刷しない困る")
+    table.add("acme", "new", "first line\n\nthird")
+    table.show()
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "日本語    new    プリンターが印刷しない困る",
+        "acme      new    first line  third",
+    ]
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    table.show()
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "日本語    new    プリンターが印刷しない",
+        " " * 17 + "困る",
+        "acme      new    first line",
+        "",
+        " " * 17 + "third",
+    ]
+
+
+def test_where_the_last_column_would_be_narrow_it_goes_below_in_every_row(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "50")
+    table = Table("Time", "By", "What happened")
+    table.add("2026-11-22 09:22:40", "Vera Lind (DriverCo)", "asked for a session")
+    table.add("2026-11-22 09:22:41", "the machine", "")
+    table.add("2026-11-22 09:22:42", "the machine", "yes")
+    table.show()
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "2026-11-22 09:22:40  Vera Lind (DriverCo)",
+        "    asked for a session",
+        "2026-11-22 09:22:41  the machine",
+        "2026-11-22 09:22:42  the machine",
+        "    yes",
+    ]
+
+
 def test_with_hardly_any_room_lines_are_left_to_the_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
