@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,6 +43,9 @@ _CLOCK_S = 20.0
 _FIRST_BYTES_S = 10.0
 _OPEN_S = 150.0
 """For a new channel: longer than a leg may be apart."""
+_SPARES = 4
+"""Channels that are open ahead of need: half of what the agent allows (``ssh.MAX_CHANNELS``)."""
+_FEW_SPARES = 1
 _STOP_S = 2.0
 
 
@@ -56,12 +60,12 @@ class Keeper:
         self._folder = folder
         self._record = record
         self._connection = connection
-        self._spare: asyncio.Task[AssistChannel] | None = None
+        self._spares: deque[asyncio.Task[AssistChannel]] = deque()
         self._clients: set[asyncio.Task[None]] = set()
 
     async def run(self, listening: socket.socket) -> RelevoError:
         """Serve until the session ends; gives why. Its files are gone afterwards."""
-        self._prepare_spare()
+        self._prepare_spares()
         server = await asyncio.start_unix_server(self._client, sock=listening)
         clock = asyncio.create_task(self._watch_clock(), name="session clock")
         try:
@@ -70,9 +74,9 @@ class Keeper:
             remove_files(self._folder, self._record.grant)
             server.close()
             clock.cancel()
-            if self._spare is not None:
-                self._spare.cancel()
             await self._stop_clients()
+            for spare in self._spares:
+                spare.cancel()
 
     def end(self, reason: EndReason) -> None:
         self._connection.end(reason)
@@ -91,19 +95,26 @@ class Keeper:
 
     # --- channels ------------------------------------------------------------------------------------
 
-    def _prepare_spare(self) -> None:
-        """Open the next channel ahead of need: a request then costs one round trip."""
-        if self._spare is None:
-            self._spare = asyncio.create_task(self._connection.open_channel(), name="spare channel")
-            self._spare.add_done_callback(_look_at)
+    def _prepare_spares(self) -> None:
+        """Open the next channels ahead of need: a request then costs one round trip.
+
+        Several at once, as their messages then share frames, and between requests, as both ends have one
+        thread for the answer and for this.
+        """
+        if len(self._spares) > _FEW_SPARES:
+            return
+        while len(self._spares) < _SPARES:
+            spare = asyncio.create_task(self._connection.open_channel(), name="spare channel")
+            spare.add_done_callback(_look_at)
+            self._spares.append(spare)
 
     async def _channel(self) -> AssistChannel:
-        """The spare channel if it is good, else a new one.
+        """A spare channel if it is good, else a new one.
 
         Raises:
             RelevoError: as ``AssistConnection.open_channel``; ``timeout``.
         """
-        spare, self._spare = self._spare, None
+        spare = self._spares.popleft() if self._spares else None
         try:
             async with asyncio.timeout(_OPEN_S):
                 if spare is not None:
@@ -143,12 +154,8 @@ class Keeper:
         except RelevoError as error:
             await refuse(writer, error)
             return
-        passing = asyncio.create_task(pass_through(reader, writer, channel), name="local client")
-        self._prepare_spare()
-        try:
-            await passing
-        finally:
-            passing.cancel()
+        await pass_through(reader, writer, channel)
+        self._prepare_spares()
 
     async def _control(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         frames = FrameReader(_MAX_CONTROL)

@@ -44,7 +44,9 @@ class Recognising:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        # A thread that only has to leave is waited for: the process then ends the quick way (``terminal.leave``).
+        done = self._fetched is None or self._fetched.done()
+        self._pool.shutdown(wait=done, cancel_futures=True)
 
     def judge(self, bundle: Bundle) -> None:
         """Compare a bundle whose seal held; versions under review are left out."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from agent import processes
@@ -22,6 +21,9 @@ _UPGRADE = re.compile(
 """A line of ``apt list --upgradable`` in the C locale; apt-private/private-output.cc, ListSingleVersion."""
 _APT_S = 20.0
 _NO_LOCK = ("-o", "Debug::NoLocking=1")
+_NO_SOURCES = ("-o", "Dir::Etc::SourceList=/dev/null", "-o", "Dir::Etc::SourceParts=/dev/null")
+"""What is installed depends on nothing but what is installed: without the lists of what could be, which apt
+reads anew each time where its cache is not kept, the same answer takes a thirtieth of the time."""
 
 
 def packages(context: Context) -> Output:
@@ -68,13 +70,10 @@ def _dpkg(context: Context) -> Output:
 
 
 def _apt(context: Context) -> tuple[Finished | None, Finished | None]:
-    """What could be upgraded, and whether all dependencies are met. Beside each other: where apt's cache
-    is not kept, most of their time goes into making it. (Simulating the upgrade says both at once and
-    takes ten times as long.)"""
-    with ThreadPoolExecutor(2) as both:
-        listed = both.submit(context.run, "apt", "-qq", "list", "--upgradable", timeout_s=_APT_S)
-        checked = both.submit(context.run, "apt-get", "-qq", "-s", *_NO_LOCK, "check", timeout_s=_APT_S)
-        return listed.result(), checked.result()
+    """What could be upgraded, and whether all dependencies are met. (Simulating the upgrade says both at
+    once and takes several times as long.)"""
+    listed = context.run("apt", "-qq", "list", "--upgradable", timeout_s=_APT_S)
+    return listed, context.run("apt-get", "-qq", "-s", *_NO_LOCK, *_NO_SOURCES, "check", timeout_s=_APT_S)
 
 
 def _dpkg_status(text: str) -> Iterator[tuple[str, str, str, str, str]]:

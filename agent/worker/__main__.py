@@ -23,6 +23,8 @@ def main() -> None:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s"
     )
+    # Five lines a channel, each formatted and written before the next byte of the session.
+    logging.getLogger("asyncssh").setLevel(logging.WARNING)
     asyncio.run(_main())
     # A thread that waits for a broker which does not answer must not keep the process of a session.
     os._exit(0)

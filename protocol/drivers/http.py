@@ -23,6 +23,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, SSLError
 from urllib3.exceptions import TimeoutError as PoolTimeoutError
 
 from protocol.api import Problem
+from protocol.drivers.tls import pinned_context
 from protocol.errors import Code, RelevoError
 from protocol.wire import from_json, to_json
 
@@ -189,16 +190,11 @@ def faults(what: str) -> Iterator[None]:
 
 
 def _pool(where: Address, tls_sha256: str | None) -> urllib3.PoolManager:
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    if tls_sha256 is not None:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE  # the fingerprint below is what is checked
     common = {
         "num_pools": 1,
         "maxsize": 4,
         "block": True,
-        "ssl_context": context,
+        "ssl_context": pinned_context(tls_sha256),
         "cert_reqs": "CERT_REQUIRED" if tls_sha256 is None else "CERT_NONE",
         "assert_fingerprint": tls_sha256,
     }
@@ -271,7 +267,7 @@ def fetch_certificate_sha256(url: str, *, deadline_s: float = CONNECT_S) -> str:
         RelevoError: ``usage``, ``unreachable`` or ``timeout``.
     """
     where = address(url)
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
