@@ -13,6 +13,7 @@ from broker.config import Config
 from broker.conversation.bells import News, Streams
 from broker.doorstep import Doorstep
 from broker.keys import Identity
+from broker.left_out import RefusalBook
 from broker.limits import SourceLimiter
 from broker.looking import Looking
 from broker.metrics import Metrics
@@ -59,6 +60,7 @@ class Broker:
     metrics: Metrics
     nonces: Nonces = field(default_factory=Nonces)
     limiter: SourceLimiter = field(default_factory=SourceLimiter)
+    refusals: RefusalBook = field(default_factory=RefusalBook)
     drain: Drain = field(default_factory=Drain)
     sessions: LiveSessions = field(default_factory=LiveSessions)
     relay: Relay = field(default_factory=Relay)

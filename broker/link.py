@@ -208,6 +208,8 @@ async def _record(
     customer: str | None = None,
 ) -> None:
     broker.metrics.refusals.labels(error.code.value).inc()
+    if agent is not None and not broker.refusals.admit(actor, error.code, time.monotonic()):
+        return
     record = AuditRecord(
         at=broker.clock(),
         actor=actor,

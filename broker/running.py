@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from broker.metrics import Metrics
 from broker.organisation import OrganisationState
 from broker.outgoing.keeper import keeping_outgoing
 from broker.presence import Links
+from broker.refusals import record_left_out
 from broker.repository import Repository
 from broker.sessions.keeper import keeping
 from broker.sla.keeper import keeping_clocks
@@ -85,6 +87,7 @@ async def running(config: Config, clock: Callable[[], datetime] = utc_now) -> As
             ):
                 yield broker
         finally:
+            await record_left_out(broker, time.monotonic(), every=True)
             await _record(broker, Action.BROKER_STOPPED)
             await store.close()
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -17,6 +18,7 @@ from broker import artifacts, policy
 from broker.context import Broker
 from broker.expiring import expire
 from broker.presence import CLOSE_GOING_DOWN, CLOSE_REFUSED
+from broker.refusals import record_left_out
 from broker.sessions import lifecycle, rows
 from broker.sessions.live import Deadline, Live
 from broker.sessions.rows import Session
@@ -92,6 +94,7 @@ async def _tick(broker: Broker) -> None:
         try:
             await end_overdue(broker)
             await expire(broker)
+            await record_left_out(broker, time.monotonic())
         except RelevoError as error:
             # A full disk must not keep a session alive: sockets go now, the record follows.
             _log.error("overdue-not-recorded", code=error.code.value)

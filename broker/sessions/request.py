@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
@@ -151,8 +152,11 @@ def _live(grant: Grant, now: datetime) -> Live:
 
 
 async def _refused(broker: Broker, call: Call, envelope: Envelope, error: RelevoError) -> None:
-    """One record, with what was asked as evidence; unproven where the signature did not hold."""
+    """One record, with what was asked as evidence; unproven where the signature did not hold. Somebody who
+    was refused too often is only counted."""
     call.about.recorded = True
+    if not broker.refusals.admit(call.who.actor, error.code, time.monotonic()):
+        return
     try:
         asked: Grant | None = unsafe_peek(envelope, Grant)
     except RelevoError:
