@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from protocol.drivers.files import read_file, write_private
-from protocol.errors import RelevoError
+from protocol.errors import Code, RelevoError
 from protocol.wire import Moment, Wire, from_json, to_json
 
 if TYPE_CHECKING:
@@ -85,8 +85,12 @@ def _decoded(known: Sequence[msgspec.Raw]) -> tuple[KnownError, ...]:
 
 
 def forget(home: Path) -> None:
-    """Verify and ask anew next time."""
-    (home / _FILE).unlink(missing_ok=True)
+    """Verify and ask anew next time. Raises RelevoError: ``cannot-record`` while the copy cannot be removed."""
+    path = home / _FILE
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise RelevoError(Code.CANNOT_RECORD, f"{path}: {error.strerror}") from error
 
 
 def judge(bundle: Bundle, known: Sequence[KnownError], now: datetime) -> tuple[Judged, ...]:

@@ -98,13 +98,14 @@ def wrong(ticket_id: str, known_error: str, home: Path, as_json: bool) -> None:
 def _judge(home: Path, ticket: str, known: str, feedback: Feedback, done: str, *, as_json: bool) -> None:
     where = path(ticket, f"/matches/{quote(known, safe='')}")
     row = client(home).post_json(where, MatchJudged(feedback=feedback), MatchView)
-    forget(home)  # enough wrong ones put a signature under review
     if as_json:
         emit_json(row)
-        return
-    say(words()(done, id=row.known_error, ticket=row.ticket))
-    if row.in_review:
-        note(words()("kb.now_in_review", id=row.known_error))
+    else:
+        say(words()(done, id=row.known_error, ticket=row.ticket))
+        if row.in_review:
+            note(words()("kb.now_in_review", id=row.known_error))
+    # Enough wrong ones put a signature under review. Last: the judgement holds whether or not this can be done.
+    forget(home)
 
 
 @click.command("signatures", cls=Command, help="kb.signatures")

@@ -63,3 +63,17 @@ def test_what_was_forgotten_is_gone(home: Path) -> None:
     forget(home)
     forget(home)
     assert kept(home, NOW, lambda: 7) is None
+
+
+def test_a_copy_that_cannot_be_removed_is_named_in_one_error(home: Path) -> None:
+    path = home / "known-errors.json"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(RelevoError) as error:
+        forget(home)
+    assert error.value.code is Code.CANNOT_RECORD
+    assert str(path) in error.value.detail
+
+
+def test_forgetting_what_was_not_kept_is_nothing(tmp_path: Path) -> None:
+    forget(tmp_path / "missing")
