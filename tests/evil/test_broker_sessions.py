@@ -382,10 +382,10 @@ def _knock(world: EvilWorld, token: str) -> int | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     where = f"wss://127.0.0.1:{world.backend}/v1/relay"
-    with connect(where, ssl=context, proxy=None, close_timeout=1) as socket:
+    with connect(where, ssl=context, proxy=None, open_timeout=60, close_timeout=1) as socket:
         socket.send(json.dumps({"token": token}))
         try:
-            socket.recv(5)
+            socket.recv(60)
         except ConnectionClosed as closed:
             return closed.rcvd.code if closed.rcvd else None
     return None

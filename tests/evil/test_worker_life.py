@@ -143,6 +143,8 @@ def test_stop_needs_neither_agent_nor_journal_nor_a_good_disk(
     open_session(world, ana, machine)
     worker = worker_of(machine)
     assert machine.running is not None
+    # An agent that hangs inside a transaction keeps the journal's lock, and then stop cannot write down why.
+    wait_until("the journal to rest", lambda: machine("status", "--json").json()["journal_waiting"] == 0)
     os.kill(machine.running.process.pid, signal.SIGSTOP)
     if broken == "journal":
         (machine.data / "journal.db").write_bytes(b"not a database")
@@ -151,4 +153,4 @@ def test_stop_needs_neither_agent_nor_journal_nor_a_good_disk(
     stopped = machine("stop")
     assert "1" in stopped.out
     assert ("could not write that down" in stopped.err) is (broken == "journal")
-    assert gone([worker])
+    wait_until("the killed worker to be gone", lambda: gone([worker]))

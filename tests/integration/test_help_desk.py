@@ -99,7 +99,7 @@ def test_a_ticket_goes_from_l1_to_l2_and_the_user_is_asked_again_by_name(
     request = machine.request()
     assert (request["technician"], request["ticket"]) == ("ben", ticket)
     machine("deny", request["id"])
-    assert asking.communicate(timeout=30) and asking.returncode == 5
+    assert asking.communicate(timeout=60) and asking.returncode == 5
     ben("ticket", "return", ticket, "--reason", "Please check the cable")
     assert ana("ticket", "show", ticket, "--json").json()["ticket"]["assignee"] == "ana"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import shlex
@@ -35,7 +36,7 @@ from tests.support.sessions import SmallAgent, new_key, write_key
 ROOT = Path(__file__).resolve().parents[2]
 SSH = shutil.which("ssh")
 
-pytestmark = [pytest.mark.timeout(60), pytest.mark.skipif(SSH is None, reason="no OpenSSH client")]
+pytestmark = [pytest.mark.timeout(180), pytest.mark.skipif(SSH is None, reason="no OpenSSH client")]
 
 
 @pytest.fixture
@@ -130,6 +131,14 @@ async def machine(relay: Relay, tmp_path: Path) -> Machine:
     return Machine(relay, folder, HeldSession(folder / "run", record), technician, host, SmallAgent(), [])
 
 
+async def _connected(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection to who listens there soon; the name is there a moment before it listens."""
+    while True:
+        with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+            return await asyncio.open_unix_connection(str(path))
+        await asyncio.sleep(0.02)
+
+
 def _events(out: bytes) -> list[Event]:
     reader = FrameReader()
     events = [from_msgpack(body, Event) for body in reader.feed(out)]
@@ -208,9 +217,7 @@ async def test_a_local_forwarding_carries_nothing(machine: Machine) -> None:
             "-N", "-L", f"./{listener.name}:127.0.0.1:22", "relevo-T-1",
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=machine.folder,
         )  # fmt: skip
-        while not listener.exists():
-            await asyncio.sleep(0.02)
-        reader, writer = await asyncio.open_unix_connection(str(listener))
+        reader, writer = await _connected(listener)
         assert await reader.read() == b""
         writer.close()
         process.terminate()
@@ -297,8 +304,7 @@ async def test_a_key_only_the_ssh_agent_holds_works_with_the_written_pub_file(
     socket = tmp_path / "agent"
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL)
     try:
-        while not socket.exists():
-            await asyncio.sleep(0.01)
+        (await _connected(socket))[1].close()
         add = ["ssh-add", "-q", str(machine.folder / "id")]
         subprocess.run(add, check=True, env={"SSH_AUTH_SOCK": str(socket)}, capture_output=True)
         (machine.folder / "id").unlink()

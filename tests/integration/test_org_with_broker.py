@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from technician.login import client, login
 from technician.org import fixes, initialise, keys, people, publishing
 from technician.org.state import OrgFolder
 from tests.support.fix_directory import fix_directory
+from tests.support.world import free_port
 
 _BROKER = (sys.executable, "-c", "import broker.cli as c; c.main()")
 
@@ -36,8 +36,7 @@ class Place:
         self.folder = folder
         self.home = folder / "home"
         self.data = folder / "broker"
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"wss://127.0.0.1:{self.port}"
         initialise.init(self.home, "Ayuda SL", "admin", now())
         made = subprocess.run(

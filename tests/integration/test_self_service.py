@@ -44,7 +44,7 @@ def a_stale_lock() -> None:
 
 
 def runs(world: World) -> list[tuple[str, str, str | None, str]]:
-    with sqlite3.connect(f"file:{world.broker_data}/broker.db?mode=ro", uri=True) as database:
+    with sqlite3.connect(f"file:{world.broker_data}/broker.db?mode=ro", uri=True, timeout=30) as database:
         return database.execute(
             "SELECT outcome, category, ticket, fixes FROM self_service_runs ORDER BY id"
         ).fetchall()

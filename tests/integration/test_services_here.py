@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from agent import processes, services
 from agent.services import State, systemd
 from agent.services.supervisor import Supervisor
 from agent.services.sysv import Sysv
+from tests.support.world import wait_until
 
 needs_sysv = pytest.mark.skipif(
     systemd.booted() or os.geteuid() != 0 or not Path("/etc/init.d/cron").exists(),
@@ -30,10 +30,11 @@ def test_cron_is_started_and_stopped_by_its_init_script() -> None:
     before = manager.status("cron")
     assert before is not None
     try:
+        # The script returns a moment before cron has written down which process it is, or has gone.
         assert manager.start("cron").ok
-        assert services.status("cron").state is State.RUNNING
+        wait_until("cron to run", lambda: services.status("cron").state is State.RUNNING)
         assert manager.stop("cron").ok
-        assert services.status("cron").state is State.STOPPED
+        wait_until("cron to be gone", lambda: services.status("cron").state is State.STOPPED)
     finally:
         (manager.start if before.state is State.RUNNING else manager.stop)("cron")
 
@@ -65,10 +66,9 @@ def supervised(tmp_path: Path) -> Iterator[Supervisor]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        deadline = time.monotonic() + 30
-        while not socket.exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        yield Supervisor(configuration)
+        made = Supervisor(configuration)
+        wait_until("supervisord to answer", lambda: socket.exists() and made.list())
+        yield made
     finally:
         daemon.send_signal(signal.SIGTERM)
         daemon.wait(timeout=30)

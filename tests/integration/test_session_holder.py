@@ -43,7 +43,7 @@ from tests.support.relay import Relay, running_relay
 from tests.support.securitykey import SecurityKey, security_key_agent
 from tests.support.sessions import BULK, Papers, SmallAgent, new_key, papers, write_key
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture
@@ -203,11 +203,23 @@ async def test_the_user_stopping_reaches_a_request_under_way(place: Place) -> No
 
 
 async def test_the_session_ends_at_its_time(place: Place) -> None:
-    held = await place.open(minutes=1 / 20)
+    held = await _open_shortly(place)
     assert place.ended is not None
     ended = await place.ended
     assert (ended.code, ended.detail) == (Code.SESSION_ENDED, EndReason.TIME_UP.value)
     await place.gone(held)
+
+
+async def _open_shortly(place: Place) -> HeldSession:
+    """For three seconds, and for longer where a busy machine needs them to begin."""
+    for seconds in (3, 12):
+        with contextlib.suppress(RelevoError):
+            return await place.open(minutes=seconds / 60)
+        assert place.ended is not None
+        place.ended.cancel()
+        await asyncio.gather(place.ended, return_exceptions=True)
+        place.serving = asyncio.get_running_loop().create_future()
+    return await place.open(minutes=1)
 
 
 async def test_a_terminated_holder_ends_the_session_in_order(place: Place) -> None:

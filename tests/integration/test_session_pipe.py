@@ -19,7 +19,7 @@ from protocol.wire import from_msgpack, to_msgpack
 from tests.support.relay import Relay, certificate, running_relay
 from tests.support.sessions import BULK, SmallAgent, address_of, new_key, open_session
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture

@@ -110,7 +110,8 @@ async def test_a_service_that_does_not_stay_up_is_not_called_repaired(
     world: HelperWorld, service: Service, tmp_path: Path
 ) -> None:
     script = Path("/etc/init.d") / service.name
-    script.write_text(SCRIPT.format(name=service.name, daemon="false", pid=service.pid_file))
+    dies = SCRIPT.format(name=service.name, daemon="false", pid=service.pid_file)
+    script.write_text(dies.replace(" ;;\n  stop)", "; wait ;;\n  stop)"))  # it is gone before anybody looks
     toml = (ROOT / "fixes" / "start-service" / "manifest.toml").read_text()
     quick = tmp_path / "quick"
     quick.mkdir()

@@ -15,7 +15,7 @@ from agent.collectors.host import Host
 from protocol.diagnosis import Output, Status, fact, table
 
 FOLDER = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("/nonexistent")
-_HANG_S = 1.0
+_HANG_S = 2.0
 
 
 def _wait_for(name: str) -> None:

@@ -72,13 +72,20 @@ def wait_until(what: str, condition: Callable[[], Any], *, seconds: float = 60.0
         pause = min(1.25 * pause, 0.5)
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """A port that nobody listens on, also later: below those that the kernel gives to outgoing connections."""
+    """A port that nobody listens on, also later: below those that the kernel gives to outgoing connections, and
+    none that another worker of pytest, or this one, might choose in the meantime."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
     while True:
-        port = random.randrange(10_000, 32_768)
+        port = 10_000 + 2_800 * worker + random.randrange(2_800)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            return port
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 @dataclass

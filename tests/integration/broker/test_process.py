@@ -90,8 +90,8 @@ def _entries(served: Served, token: str) -> AuditEntries:
 
 def _verified_records(served: Served, token: str) -> list[dict[str, object]]:
     """All records, after checking them against the signed checkpoint as an auditor would."""
-    page = _entries(served, token)
     note = served.http(token).request("GET", "/v1/audit/checkpoint").body.decode()
+    page = _entries(served, token)  # at least what the checkpoint covers
     signed = checkpoint.verify(note, served.pairing.log_key)
     assert [entry.index for entry in page.entries] == list(range(page.size))
     for entry in page.entries:

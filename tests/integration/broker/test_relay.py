@@ -154,7 +154,7 @@ async def _fill(socket) -> int:  # type: ignore[no-untyped-def]
     sent = 0
     try:
         while True:
-            async with asyncio.timeout(1.0):
+            async with asyncio.timeout(2.0):
                 await socket.send(bytes(FRAME))
             sent += FRAME
     except TimeoutError:

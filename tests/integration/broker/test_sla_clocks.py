@@ -533,7 +533,7 @@ async def test_the_window_to_reopen_counts_the_working_days_of_the_customer_s_ca
         id_ = await ticket(world)
         await act(world, id_, "take")
         await act(world, id_, "resolve", TicketResolve(resolution="hecho", no_article_reason="nada"))
-        world.clock.now = MONDAY + timedelta(days=9)
+        world.clock.now = MONDAY + timedelta(days=9, seconds=-1)
         assert (await act(world, id_, "reopen"))["state"] == "in-progress"
         await act(world, id_, "resolve", TicketResolve(resolution="hecho", no_article_reason="nada"))
         world.clock.now += timedelta(days=7, seconds=1)
