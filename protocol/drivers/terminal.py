@@ -71,12 +71,17 @@ def printable(text: str, *, newlines: bool = False) -> str:
             out.append(char)
         elif char == "\t":
             out.append(" ")
-        elif unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
+        elif _acts(char):
             code = ord(char)
             out.append(f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
         else:
             out.append(char)
     return "".join(out)
+
+
+def _acts(char: str) -> bool:
+    """A control, a mark of direction or something else that shows nothing by itself."""
+    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
 class _Worded(click.Command):
@@ -171,8 +176,22 @@ def common_options(function: F) -> F:
 
 def emit_json(value: object) -> None:
     """One JSON document (or one line of JSON Lines) on stdout."""
-    sys.stdout.buffer.write(msgspec.json.encode(value) + b"\n")
+    sys.stdout.buffer.write(_harmless(msgspec.json.encode(value)) + b"\n")
     sys.stdout.buffer.flush()
+
+
+def _harmless(encoded: bytes) -> bytes:
+    """The same JSON without what a terminal acts on: beyond ASCII, all of it stands in strings."""
+    text = encoded.decode()
+    if text.isprintable():
+        return encoded
+    return "".join(_escaped(char) if _acts(char) and char not in "\n\r\t" else char for char in text).encode()
+
+
+def _escaped(char: str) -> str:
+    """As JSON writes it in a string: in UTF-16."""
+    units = char.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 def say(text: str = "") -> None:
