@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from protocol.wording import audit_facts
 from protocol.wording.audit_actions import ACTIONS
 
 TABLE: dict[str, tuple[str, str]] = {
@@ -220,4 +221,5 @@ TABLE: dict[str, tuple[str, str]] = {
         "Un archivo prueba lo que contiene; si se escribió más, solo lo muestra el registro completo.",
     ),
     **ACTIONS,
+    **audit_facts.TABLE,
 }

@@ -187,5 +187,6 @@ TABLE: dict[str, tuple[str, str]] = {
     "kb.cause.access": ("Missing or expired access", "Un acceso que faltaba o había caducado"),
     "kb.cause.user_question": ("A question, no fault", "Una pregunta, no un fallo"),
     "kb.cause.external": ("Something outside our control", "Algo ajeno a nosotros"),
+    "kb.cause.false_alarm": ("A false alarm", "Una falsa alarma"),
     "kb.cause.unknown": ("Unknown", "Desconocida"),
 }

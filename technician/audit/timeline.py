@@ -16,9 +16,9 @@ from protocol.wording import Words
 from technician.audit.findings import Fault, Finding
 from technician.audit.keys import Keyring, KnownKeys, learn
 from technician.audit.rules import LogRules
+from technician.facts import in_words
 
-_NEVER_SHOWN = frozenset({"sequence", "agent_at", "title_en", "title_es", "nonce"})
-_MAX_DETAIL = 160
+_MAX_DETAIL = 300
 
 
 class Standing(enum.StrEnum):
@@ -83,24 +83,21 @@ def sentences(
             str(row.index),
             f"{in_zone(row.record.at, zone):%Y-%m-%d %H:%M:%S}" if row.record else "-",
             words(f"audit.standing.{row.standing}"),
-            _sentence(row, names, words),
+            _sentence(row, names, words, zone),
         )
         for row in rows
     ]
 
 
-def _sentence(row: Row, names: dict[str, str], words: Words) -> str:
+def _sentence(row: Row, names: dict[str, str], words: Words, zone: tzinfo) -> str:
     if row.record is None:
         text = words("audit.erased") if row.fault is None else words("audit.unreadable")
     else:
         who = _who(row.record, names, words)
         key = f"audit.action.{row.record.action}"
         text = _joined(words(key, who=who), who) if words.has(key) else f"{row.record.action}: {who}"
-        detail = ", ".join(
-            f"{fact.key} {fact.value}"
-            for fact in row.record.facts
-            if fact.key not in _NEVER_SHOWN and fact.value
-        )
+        said = (in_words(fact.key, fact.value, words, zone) for fact in row.record.facts)
+        detail = ", ".join(filter(None, said))
         if detail:
             text += f" ({detail[:_MAX_DETAIL]}{'…' if len(detail) > _MAX_DETAIL else ''})"
     return f"{text} {words(f'audit.fault.{row.fault}')}" if row.fault else text

@@ -37,11 +37,11 @@ def _login() -> click.Command:
 
 
 def _ticket() -> click.Command:
-    from protocol.wording import conversation, desk, happenings, sla
+    from protocol.wording import audit_facts, conversation, desk, happenings, sla
     from protocol.wording import ticket as table
     from technician.cli.ticket import ticket
 
-    add_words(happenings.TABLE)
+    add_words(happenings.TABLE, audit_facts.TABLE)
     return _with(conversation.TABLE, _with(desk.TABLE, _with(sla.TABLE, _with(table.TABLE, ticket))))
 
 

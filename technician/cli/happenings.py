@@ -6,10 +6,11 @@ import re
 
 from protocol.api import TicketEvent
 from protocol.drivers.terminal import words
+from technician.facts import in_words
 
 _OF_PEOPLE = "ticket."
 """Kinds whose text somebody wrote; the text of others is ``key=value; …``."""
-_MAX_WRITTEN, _MAX_FACTS = 4_000, 160
+_MAX_WRITTEN, _MAX_FACTS = 4_000, 300
 _FOR_PROGRAMS = re.compile(
     r"(?:^|; )(?:method=[A-Z]+|path=/v1/[a-z/{}-]*|sequence=\d+|fix_version=\d+|size_bytes=\d+|[a-z_]*sha256=[0-9a-f]{64}"
     r"|(?:agent_at|nonce)=[0-9A-Za-z:.+-]+|sealed=(?:True|False))(?=;|$)"
@@ -22,6 +23,7 @@ _TITLES = {
 _SOURCES = frozenset({"broker", "rules", "timer"})
 _STEP = re.compile(r"^(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d) (?P<kind>[a-z-]+\.[a-z-]+): (?P<text>.*)$", re.DOTALL)
 
+_FACT = re.compile(r"(?P<before>^|; )(?P<key>(?!title_)[a-z0-9_]+)=(?P<value>[^;]+)")
 _NOTICE = re.compile(r"^(?P<clock>[a-z_]+)(?P<cycle>#\d+)? (?P<percent>\d+) %$")
 
 
@@ -58,8 +60,14 @@ def _details(kind: str, text: str) -> str:
     if kind.startswith(_OF_PEOPLE):
         return _cut(text, _MAX_WRITTEN)
     other, mine = _TITLES[words().language]
-    kept = other.sub("", _FOR_PROGRAMS.sub("", text)).replace(mine, "")
-    return _cut(kept.removeprefix("; "), _MAX_FACTS)
+    kept = _FACT.sub(_fact, other.sub("", _FOR_PROGRAMS.sub("", text)))
+    return _cut(kept.replace(mine, "").removeprefix("; "), _MAX_FACTS)
+
+
+def _fact(found: re.Match[str]) -> str:
+    """A fact in words; one that has none there stays as it is, for somebody may have written it."""
+    said = in_words(found["key"], found["value"], words(), None)
+    return found[0] if said is None else found["before"] + said
 
 
 def _notice(found: re.Match[str]) -> str:

@@ -76,6 +76,26 @@ def looked_up() -> Iterator[tuple[str, ast.expr]]:
             yield f"{path.relative_to(ROOT)}:{node.lineno}", key
 
 
+def recorded() -> Iterator[tuple[str, str]]:
+    """``(where, name)`` of each fact that the code puts on record by name."""
+    for path, node in nodes():
+        if isinstance(node, ast.Call) and (_is_facts(node.func) or any(map(_is_action, node.args))):
+            for word in node.keywords:
+                if word.arg is not None:
+                    yield f"{path.relative_to(ROOT)}:{node.lineno}", word.arg
+
+
+def _is_facts(function: ast.expr) -> bool:
+    return isinstance(function, ast.Name) and function.id == "facts"
+
+
+def _is_action(argument: ast.expr) -> bool:
+    match argument:
+        case ast.Attribute(value=ast.Name(id="Action")):
+            return True
+    return False
+
+
 def pattern(node: ast.expr) -> re.Pattern[str] | None:
     """What keys an f-string can make, its holes as groups; None without a literal letter in it."""
     if not isinstance(node, ast.JoinedStr):
@@ -95,7 +115,11 @@ def constants() -> frozenset[str]:
     found = {
         node.value for _, node in nodes() if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    return frozenset(found | {text.partition(":")[0] for text in found})
+    # A fact of a record is a keyword where it is made: ``facts(move=…)``.
+    named = {
+        word.arg for _, node in nodes() if isinstance(node, ast.Call) for word in node.keywords if word.arg
+    }
+    return frozenset(found | named | {text.partition(":")[0] for text in found})
 
 
 @cache

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ast
+import enum
 import re
 
 import pytest
 
-from tests.support.wording import constants, looked_up, pattern, patterns, placeholders, tables
+from protocol.escalation import ReasonCode
+from protocol.sla import ClockName, ClockState
+from protocol.tickets import CauseCode, Move, PendingReason, State
+from protocol.wording import audit_facts
+from tests.support.wording import constants, looked_up, pattern, patterns, placeholders, recorded, tables
 
 _ALL = {key for table in tables().values() for key in table}
 
@@ -49,6 +54,36 @@ def _used(key: str) -> bool:
             return True
     table, _, name = key.rpartition(".")
     return "." in table and _used(table) and _used(name)  # f"{table}.{name}"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "codes"),
+    [
+        ("kb.cause", CauseCode), ("audit.value", CauseCode), ("audit.value", Move), ("audit.value", State),
+        ("audit.value", PendingReason), ("audit.value", ReasonCode), ("pending", PendingReason),
+        ("reason", ReasonCode), ("state", State), ("mail.state", State), ("sla.clock", ClockName),
+        ("mail.clock", ClockName), ("sla.line", ClockState),
+    ],
+)  # fmt: skip
+def test_every_code_of_a_closed_list_has_its_word(prefix: str, codes: type[enum.StrEnum]) -> None:
+    unsaid = {"audit.value.create"}  # a ticket that is opened has a sentence of its own
+    assert {f"{prefix}.{code.value}" for code in codes} - _ALL - unsaid == set()
+
+
+_NO_FACTS = frozenset({"facts", "customer", "grant", "ticket", "documents", "at"})
+"""Parts of a record that are not its facts, where both are said in one call."""
+
+
+def test_every_fact_that_is_recorded_has_a_name_for_people() -> None:
+    hidden = {"sequence", "agent_at", "title_en", "title_es", "nonce"}
+    nameless = {
+        f"{where}: {name}"
+        for where, name in recorded()
+        if not name.endswith("sha256")
+        and name not in hidden | _NO_FACTS
+        and f"audit.fact.{name}" not in audit_facts.TABLE
+    }
+    assert sorted(nameless) == []
 
 
 _SPANISH_HOUSE_TERMS = {

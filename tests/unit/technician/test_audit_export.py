@@ -2,15 +2,17 @@
 
 from datetime import UTC
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from protocol.audit import AGENT_ACTIONS, Action, Actor, ActorKind, AuditRecord
 from protocol.checkpoint import Checkpoint, sign
 from protocol.errors import Code, RelevoError
 from protocol.merkle import Tree, leaf_hash
-from protocol.wire import from_json, to_json
+from protocol.wire import facts, from_json, to_json
 from protocol.wording import Language, Words
 from protocol.wording.audit import TABLE
 from technician.audit import timeline
@@ -218,6 +220,30 @@ def test_every_action_fault_notice_and_actor_is_worded() -> None:
         assert kind is ActorKind.TECHNICIAN or f"audit.actor.{kind}" in TABLE
     for english, spanish in TABLE.values():
         assert english and spanish
+
+
+def test_facts_are_told_in_the_readers_language_and_clock_and_hashes_are_left_to_programs() -> None:
+    record = AuditRecord(
+        at=NOW,
+        action=Action.TICKET_CHANGED,
+        actor=Actor(kind=ActorKind.TECHNICIAN, id="ana"),
+        ticket="T-1",
+        facts=facts(
+            move="pend",
+            to_state="pending",
+            reason="awaiting_user",
+            resume_at=NOW,
+            article=UNSET,
+            text_sha256="0a",
+        ),
+    )
+    rows = [timeline.Row(index=1, standing=Standing.PROVEN, record=record)]
+    [row] = timeline.sentences(rows, organisation(), Words("es", TABLE), ZoneInfo("Asia/Tokyo"))
+    at = NOW.astimezone(ZoneInfo("Asia/Tokyo"))
+    assert row[3].endswith(
+        "cambió el tique. (paso: dejar en espera, a: pendiente, motivo: en espera de la persona, "
+        f"continúa el: {at:%Y-%m-%d %H:%M:%S})"
+    )
 
 
 def test_spanish_sentences_are_written_as_people_write_them() -> None:

@@ -10,7 +10,7 @@ from protocol.api import TicketEvent
 from protocol.audit import AGENT_ACTIONS
 from protocol.scopes import Clearance
 from protocol.tickets import Move
-from protocol.wording import Words, happenings, sla
+from protocol.wording import Words, audit_facts, happenings, sla
 from protocol.wording import desk as ticket_words
 from technician.cli import happenings as shown
 
@@ -23,7 +23,7 @@ FIX = (
 
 @pytest.fixture(params=["en", "es"], autouse=True)
 def language(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    words = Words(request.param, happenings.TABLE, ticket_words.TABLE, sla.TABLE)
+    words = Words(request.param, happenings.TABLE, ticket_words.TABLE, sla.TABLE, audit_facts.TABLE)
     monkeypatch.setattr(shown, "words", lambda: words)
     return str(request.param)
 
@@ -45,9 +45,12 @@ def test_a_machine_is_called_a_machine_and_a_person_by_name(language: str) -> No
 
 
 def test_facts_are_shown_without_numbers_for_programs_and_with_one_title(language: str) -> None:
-    title = {"en": "Remove a lock", "es": "Quitar un bloqueo"}[language]
-    assert shown.details(event("fix.done", FIX)) == (
-        f"fix=stale-lock; state=succeeded; {title}; params=path=/tmp/a.lock"
+    assert (
+        shown.details(event("fix.done", FIX))
+        == {
+            "en": "fix: stale-lock; state: succeeded; Remove a lock; parameters: path=/tmp/a.lock",
+            "es": "reparación: stale-lock; estado: correcto; Quitar un bloqueo; parámetros: path=/tmp/a.lock",
+        }[language]
     )
 
 
@@ -60,21 +63,27 @@ def test_what_a_person_wrote_is_neither_cut_nor_combed() -> None:
 def test_a_refused_access_and_a_notice_of_time_are_words(language: str) -> None:
     refused = "method=POST; path=/v1/tickets/{ticket}/invitations; code=role-missing"
     assert shown.what("access.refused") == {"en": "access refused", "es": "acceso rechazado"}[language]
-    assert shown.details(event("access.refused", refused)) == "code=role-missing"
+    code = {"en": "code", "es": "código"}[language]
+    assert shown.details(event("access.refused", refused)) == f"{code}: role-missing"
     clock = {"en": "Next response", "es": "Respuesta siguiente"}[language]
     assert shown.details(event("ticket.notice", "next_response#2 75 %")) == f"{clock} 2: 75 %"
     assert shown.details(event("ticket.notice", "something else")) == "something else"
 
 
-def test_a_reason_is_kept_among_the_facts() -> None:
+def test_a_reason_is_kept_among_the_facts(language: str) -> None:
     said = "scopes=diagnose; reason=it is slow; sequence=many; ends=2026-11-22T07:26:15Z"
-    assert shown.details(event("session.requested", said)) == said
+    kept = {
+        "en": "scopes: diagnose; reason: it is slow; sequence=many; ends: 2026-11-2",
+        "es": "ámbitos: diagnose; motivo: it is slow; sequence=many; termina: 2026-11-2",
+    }[language]
+    assert shown.details(event("session.requested", said)).startswith(kept)
 
 
 def test_a_step_of_a_hand_over_is_read_like_the_timeline(language: str) -> None:
     done = {"en": "fix ended", "es": "reparación terminada"}[language]
+    fix = {"en": "fix", "es": "reparación"}[language]
     assert shown.step(f"2026-11-22 06:58 fix.done: {FIX}").startswith(
-        f"2026-11-22 06:58 {done}: fix=stale-lock;"
+        f"2026-11-22 06:58 {done}: {fix}: stale-lock;"
     )
     assert "sequence" not in shown.step(f"2026-11-22 06:58 fix.done: {FIX}")
     assert shown.step("Restarted it: twice") == "Restarted it: twice"
