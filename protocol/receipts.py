@@ -37,6 +37,8 @@ class ReceiptGrant(Wire, frozen=True):
     organisation: str | None = None
     customer: str | None = None
     reason: str | None = None
+    invited_by: str | None = None
+    """Who vouches for somebody from outside; None for the organisation's own people."""
 
 
 class ReceiptLine(Wire, frozen=True):
@@ -160,6 +162,7 @@ def _completed(grant: ReceiptGrant, entries: Sequence[JournalEntry]) -> ReceiptG
         organisation=grant.organisation or said.get("organisation"),
         customer=grant.customer or said.get("customer_name") or said.get("customer"),
         reason=grant.reason or said.get("reason"),
+        invited_by=grant.invited_by or said.get("invited_by"),
     )
 
 
@@ -262,6 +265,8 @@ def _head(receipt: Receipt, words: Words, zone: tzinfo) -> list[str]:
     grant = receipt.grant
     who = grant.technician or words(_own("receipt.somebody", words, own=receipt.own))
     rows = [("receipt.head.who", f"{who} ({grant.organisation})" if grant.organisation else who)]
+    if grant.invited_by:
+        rows.append(("receipt.head.invited", words("receipt.outside", by=grant.invited_by)))
     rows += [
         (f"receipt.head.{name}", value)
         for name, value in (("customer", grant.customer), ("ticket", grant.ticket), ("reason", grant.reason))

@@ -46,9 +46,8 @@ class Fact(Wire, frozen=True):
 
 
 def facts(**values: object) -> tuple[Fact, ...]:
-    """Facts from keywords, in the order given; values that are None or ``UNSET`` are left out."""
-    said = {key: value for key, value in values.items() if value is not None and value is not msgspec.UNSET}
-    return tuple(Fact(key=key, value=_text(value)[:4_000]) for key, value in said.items())
+    """Facts from keywords, in the order given; values that are None are left out."""
+    return tuple(Fact(key=k, value=_text(v)[:4_000]) for k, v in values.items() if v is not None)
 
 
 def _text(value: object) -> str:

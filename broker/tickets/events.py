@@ -138,7 +138,7 @@ def moved(
         assignee=after.assignee,
         version=after.version,
         cause=changes.cause if changes else None,
-        article=changes.article if changes else None,
+        article=after.article if changes and changes.article else None,
         reason=told.reason,
     )
     event = Event(

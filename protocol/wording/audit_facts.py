@@ -56,6 +56,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "audit.fact.hostname": ("host", "nombre"),
     "audit.fact.impact": ("impact", "impacto"),
     "audit.fact.invitation": ("invitation", "invitación"),
+    "audit.fact.invited_by": ("invited by", "por invitación de"),
     "audit.fact.judged": ("judged", "valorados"),
     "audit.fact.key": ("key", "clave"),
     "audit.fact.kind": ("kind", "tipo"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 TABLE: dict[str, tuple[str, str]] = {
     "receipt.title": ("Receipt of the help you received", "Comprobante de la ayuda recibida"),
     "receipt.head.who": ("Who", "Quién"),
+    "receipt.head.invited": ("From", "De"),
+    "receipt.outside": ("outside, invited to look by {by}", "fuera, por invitación de {by} para mirar"),
     "receipt.head.customer": ("For", "Para"),
     "receipt.head.ticket": ("Ticket", "Tique"),
     "receipt.head.reason": ("Reason", "Motivo"),

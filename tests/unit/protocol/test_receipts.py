@@ -243,3 +243,22 @@ def test_a_title_is_quoted_as_its_language_does() -> None:
     done = entries((Action.FIX_STARTED, titled), (Action.FIX_DONE, {**titled, "state": "succeeded"}))
     assert "“Clean” (x)" in text("en", done)
     assert "«Limpiar» (x)" in text("es", done)
+
+
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [
+        ("en", "From    outside, invited to look by Ana Ruiz"),
+        ("es", "De      fuera, por invitación de Ana Ruiz para mirar"),
+    ],
+)
+def test_somebody_from_outside_is_not_taken_for_one_of_the_organisation(
+    language: Language, line: str
+) -> None:
+    act = (
+        Action.CONSENT_GIVEN,
+        {"technician_name": "Vera", "organisation": "Ayuda", "invited_by": "Ana Ruiz"},
+    )
+    text = render_text(make_receipt(entries(act)), Words(language, TABLE), UTC)
+    assert line in text.splitlines()
+    assert render_text(make_receipt(SESSION), Words(language, TABLE), UTC).count(line.split()[1]) == 0

@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from msgspec import UNSET
 
 from protocol.audit import AGENT_ACTIONS, Action, Actor, ActorKind, AuditRecord
 from protocol.checkpoint import Checkpoint, sign
@@ -233,7 +232,7 @@ def test_facts_are_told_in_the_readers_language_and_clock_and_hashes_are_left_to
             to_state="pending",
             reason="awaiting_user",
             resume_at=NOW,
-            article=UNSET,
+            article=None,
             text_sha256="0a",
         ),
     )
