@@ -25,7 +25,7 @@ from protocol.wire import from_msgpack, to_msgpack
 from tests.support.relay import Relay, running_relay
 from tests.support.sessions import SmallAgent, new_key, open_session
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(180)
 USER = "a" * 32
 
 

@@ -46,13 +46,19 @@ def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     path = tmp_path / "agent.sock"
     process = subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.DEVNULL)
     try:
-        while not path.exists():
+        while not _listens(path):
             time.sleep(0.005)
         monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
         yield path
     finally:
         process.terminate()
         process.wait()
+
+
+def _listens(path: Path) -> bool:
+    """The name is there a moment before somebody listens."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def _add(key: Path) -> None:
