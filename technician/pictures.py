@@ -10,6 +10,7 @@ import io
 import struct
 import zlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from protocol.errors import Code, RelevoError
 
@@ -19,6 +20,18 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHUNKS = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
 """The critical chunks of PNG (W3C PNG, section 11.2); an agent sends no others."""
 _MODES = ("RGB", "RGBA", "L", "P", "LA")
+_COMPRESSION = 3
+"""Of zlib. A desktop becomes as small with it as with 6, and sooner."""
+
+
+class _Colour(NamedTuple):
+    """How PNG numbers a colour type (W3C PNG, section 11.2.1), and how many bytes a pixel has."""
+
+    kind: int
+    channels: int
+
+
+_COLOURS = {"RGB": _Colour(2, 3), "RGBA": _Colour(6, 4)}
 
 
 @dataclass(frozen=True)
@@ -100,8 +113,20 @@ def _again(data: bytes, width: int, height: int) -> bytes:
         raise RelevoError(Code.MALFORMED, f"picture: {type(error).__name__}") from error
     except Image.DecompressionBombError as error:
         raise RelevoError(Code.TOO_LARGE, "picture") from error
-    out = io.BytesIO()
-    Image.frombytes(pixels.mode, pixels.size, pixels.tobytes()).save(out, format="PNG", compress_level=3)
-    if out.tell() > 4 * MAX_BYTES:
+    png = _encoded(width, height, pixels.mode, pixels.tobytes())
+    if len(png) > 4 * MAX_BYTES:
         raise RelevoError(Code.TOO_LARGE, "picture")
-    return out.getvalue()
+    return png
+
+
+def _encoded(width: int, height: int, mode: str, pixels: bytes) -> bytes:
+    """A PNG (W3C PNG, section 11.2) of 8 bits a channel, its rows unfiltered: half the time of Pillow's, which
+    tries every filter on every row, for about the same size of a desktop."""
+    row = width * _COLOURS[mode].channels
+    body = b"".join(b"\0" + pixels[at : at + row] for at in range(0, len(pixels), row))
+    header = struct.pack(">IIBBBBB", width, height, 8, _COLOURS[mode].kind, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(body, _COMPRESSION)), (b"IEND", b""))
+    return _SIGNATURE + b"".join(
+        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        for kind, content in chunks
+    )

@@ -11,6 +11,7 @@ from typing import Protocol
 from agent.collectors.runner import CollectorHost
 from agent.fixes.services import FixServices
 from agent.journal import Journal
+from agent.screen.children import ScreenChildren
 from protocol.assist import Event
 from protocol.audit import Action
 from protocol.documents import Consent, Grant
@@ -77,6 +78,8 @@ class Session:
     now: Callable[[], datetime]
     collectors: CollectorHost = field(default_factory=CollectorHost)
     """Runs the collectors; ``start`` it while the user reads, ``close`` it when the session ends."""
+    screen: ScreenChildren = field(default_factory=ScreenChildren)
+    """Takes the pictures; ``close`` it when the session ends."""
     fixes: FixServices | None = None
     """Runs fixes (``agent.fixes.services.make_fix_services``), ``close`` it when the session ends. None where
     the fix scope was not granted: fix actions then refuse."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import struct
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from agent import processes
 from agent.actions.context import Emit, Session
+from agent.screen.children import ScreenChildren
 from agent.screen.pictures import Header, NoPicture, Said
 from protocol import assist
 from protocol.audit import Action
@@ -20,7 +19,6 @@ from protocol.wire import from_msgpack
 
 TIME_LIMIT_S = 20.0
 """A display that does not answer by then never will."""
-_DESKTOP = ("HOME", "DISPLAY", "XAUTHORITY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR")
 _MAX_HEADER = 1_000
 _MEDIA_TYPE = "image/png"
 
@@ -35,7 +33,7 @@ async def run(request: assist.Screenshot, session: Session, emit: Emit) -> None:
     session.record(Action.SCREENSHOT_STARTED, monitor=request.monitor)
     sizes: list[str] = []
     stored: list[str] = []
-    async with aclosing(_pictures(request.monitor)) as pictures:
+    async with aclosing(_pictures(session.screen, request.monitor)) as pictures:
         async for header, png in pictures:
             name = f"screenshot-{session.grant.ticket}-{header.monitor}.png"
             await _stream(name, png, emit)
@@ -62,18 +60,15 @@ async def _stream(name: str, content: bytes, emit: Emit) -> None:
     await emit(assist.ContentEnd(sha256=hashlib.sha256(content).hexdigest()))
 
 
-async def _pictures(monitor: int | None) -> AsyncGenerator[tuple[Header, bytes], None]:
+async def _pictures(
+    screen: ScreenChildren, monitor: int | None
+) -> AsyncGenerator[tuple[Header, bytes], None]:
     """What the child sends, one picture in memory at a time."""
-    arguments = () if monitor is None else (str(monitor),)
-    desktop = {name: os.environ[name] for name in _DESKTOP if name in os.environ}
-    child = await processes.spawn(processes.own_program("agent.screen", *arguments), env=desktop)
-    try:
+    async with screen.child() as child:
+        assert child.stdin is not None  # noqa: S101 - a pipe, see processes.spawn
+        child.stdin.write(b"%d\n" % (monitor or 0))
         while (picture := await _next(child)) is not None:
             yield picture
-    finally:
-        if child.returncode is None:
-            processes.kill_session(child.pid)
-        await child.wait()
 
 
 async def _next(child: asyncio.subprocess.Process) -> tuple[Header, bytes] | None:

@@ -1,7 +1,11 @@
-"""``python -m agent.screen [MONITOR]``: write pictures of the monitors to stdout, see ``pictures``."""
+"""``python -m agent.screen``: write pictures of the monitors to stdout, see ``pictures``.
+
+It is started ahead of need and waits for a line on stdin: the monitor's number, 0 for all of them.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -19,6 +23,7 @@ from protocol.wire import to_msgpack
 _COMPRESSION = 3
 """Of zlib. A desktop becomes as small with it as with 6, and sooner."""
 _PR_SET_PDEATHSIG = 1
+_MAX_LINE = 20
 
 
 def _end_with_worker() -> None:
@@ -87,11 +92,21 @@ def _take_one(screen: mss.MSS, number: int, monitors: int, area: dict[str, int])
     _say(header, png)
 
 
+def _load() -> None:
+    """Load what a picture needs, which mss does with the first display, and one that there cannot be will do."""
+    if sys.platform.startswith("linux"):
+        with contextlib.suppress(mss.exception.ScreenShotError), mss.MSS(display="none"):
+            pass
+
+
 def main() -> None:
     _end_with_worker()
-    wanted = int(sys.argv[1]) if len(sys.argv) > 1 else None
+    _load()
+    line = sys.stdin.buffer.readline(_MAX_LINE)
+    if not line:  # the session is over, and nobody wanted a picture
+        return
     try:
-        take(wanted)
+        take(int(line) or None)
     except RelevoError as error:
         _say(NoPicture(code=error.code, detail=error.detail[:200]))
     else:

@@ -22,6 +22,7 @@ from agent.collectors.runner import CollectorHost
 from agent.fixes.services import FixServices, make_fix_services
 from agent.folder import Folder
 from agent.journal import Journal
+from agent.screen.children import ScreenChildren
 from agent.worker import offer as offers
 from agent.worker.artifacts import BrokerArtifacts
 from agent.worker.clock import passed, sleep_until
@@ -71,6 +72,7 @@ class SessionWorker:
         )
         self._trust = Trust(self._folder, self._membership)
         self._collectors = CollectorHost()
+        self._screen = ScreenChildren()
         self._envelope, self._invitation = start.grant, start.invitation
         self._grant = from_json(start.grant.payload, Grant)
         try:
@@ -79,6 +81,7 @@ class SessionWorker:
             self._refuse(error.code)
         finally:
             await self._collectors.close()
+            await self._screen.close()
             self._trust.close()
             shutil.rmtree(self._folder.session(self._grant.grant), ignore_errors=True)
             await self._flush()
@@ -182,6 +185,8 @@ class SessionWorker:
         """Open for the technician until somebody or the time ends it."""
         fixes = make_fix_services(self._folder.root, self._membership, self._trust, lambda: datetime.now(UTC))
         session = self._make_session(offer, consent, envelope, fixes)
+        if Scope.SCREENSHOT in consent.scopes:
+            self._screen.keep_ready()
         serving = Serving(session, offer, self._membership, self._trust, self._folder, self._tell)
         helpers = [
             self._ending(self._listen(serving), "from the agent"),
@@ -294,6 +299,7 @@ class SessionWorker:
             organisation=self._trust.for_fixes,
             now=lambda: datetime.now(UTC),
             collectors=self._collectors,
+            screen=self._screen,
             fixes=fixes,
         )
 

@@ -1,4 +1,5 @@
-"""The child that takes pictures ends with the worker that wanted them, whatever the display does."""
+"""The child that takes pictures ends with the worker that wanted them, whatever the display does, and with the
+session that it waits for."""
 
 from __future__ import annotations
 
@@ -9,9 +10,10 @@ import sys
 import psutil
 import pytest
 
+from agent.screen.children import ScreenChildren
 from tests.support.world import ROOT, wait_until
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(180)
 
 WORKER = """
 import asyncio
@@ -19,6 +21,7 @@ from agent import processes
 
 async def main():
     child = await processes.spawn(processes.own_program("agent.screen"), env={"DISPLAY": "127.0.0.1:%d"})
+    child.stdin.write(b"0\\n")
     print(child.pid, flush=True)
     await asyncio.sleep(60)
 
@@ -38,3 +41,26 @@ def test_a_display_that_never_answers_does_not_keep_the_child_of_a_killed_worker
             worker.kill()
             with connection:
                 wait_until("the child to be gone", lambda: not child.is_running())
+
+
+def _children() -> list[int]:
+    return [child.pid for child in psutil.Process().children() if "agent.screen" in child.cmdline()]
+
+
+async def test_the_next_child_waits_until_the_session_ends() -> None:
+    children = ScreenChildren()
+    children.keep_ready()
+    async with children.child() as first:
+        assert _children() == [first.pid]
+    async with children.child() as second:
+        assert second.pid != first.pid
+    await children.close()
+    assert _children() == []
+
+
+async def test_without_consent_to_pictures_no_child_waits() -> None:
+    children = ScreenChildren()
+    async with children.child() as only:
+        assert _children() == [only.pid]
+    assert _children() == []
+    await children.close()
