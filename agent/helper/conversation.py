@@ -68,7 +68,7 @@ class Conversation:
             if not isinstance(message, messages.FilePart):
                 break
             total += len(message.data)
-            if total > messages.MAX_FILES_BYTES:
+            if total > messages.MAX_FILES_BYTES or len(files) >= messages.MAX_FILES:
                 raise RelevoError(Code.TOO_LARGE, "repository files")
             parts += message.data
             if message.last:

@@ -19,6 +19,8 @@ from protocol.wire import Text, Wire
 PART = 1 << 20
 MAX_FILES_BYTES = 256 << 20
 """Most that one operation may hand over."""
+MAX_FILES = 2_000
+"""Metadata, three documents and one fix are some dozens."""
 
 
 class Papers(Wire, frozen=True, tag="papers"):

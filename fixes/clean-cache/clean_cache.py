@@ -203,11 +203,16 @@ def is_restored(folder, state):
     return True
 
 
+def shown(name):
+    """A name on one line: whoever may write there chose it, and must not write the rest of the plan."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
 def print_plan(say, files):
     total = sum(size for _, size, _ in files)
     say("plan", count=len(files), bytes=total)
     for name, size, _ in files[:LISTED]:
-        print(f"    {size:>12} {name.encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')}")
+        print(f"    {size:>12} {shown(name)}")
     if len(files) > LISTED:
         say("more", count=len(files) - LISTED)
     whole = "\n".join(f"{name}\0{size}\0{mtime}" for name, size, mtime in files)
