@@ -432,7 +432,7 @@ async def test_what_l3_resolves_is_handed_back(tmp_path: Path) -> None:
         view = await ok(site, "tres", ticket, "resolve", **body, hand_back=back)
         assert (view["resolved_by_tier"], view["hand_back"]["known_error"]) == (3, "ke-7")
         recorded = await site.records(Action.TICKET_CHANGED.value)
-        assert not any("UNSET" in fact.value for record in recorded for fact in record.facts)
+        assert recorded and "UNSET" not in repr(recorded)
 
 
 async def test_texts_above_a_readers_clearance_are_left_out(tmp_path: Path) -> None:
