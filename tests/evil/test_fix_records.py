@@ -37,7 +37,7 @@ async def test_how_a_root_fix_ended_is_journalled_although_its_worker_was_gone(h
     """The user stopped the session, or the worker was killed: the helper ends alone what it has begun."""
     mark = str(helped.folder / "ground" / "mark")
     running = asyncio.create_task(helped.run("count", mark=mark))
-    helped.watcher.hooks["verifying"] = running.cancel
+    helped.watcher.hooks["verifying"] = lambda: _cancel(running)
     with contextlib.suppress(asyncio.CancelledError):
         await running
     deaf, heard, later = Watcher(fail_at="succeeded"), Watcher(), Watcher()
@@ -70,10 +70,14 @@ async def test_a_fix_cut_short_by_a_full_journal_is_journalled_once_there_is_roo
 async def test_a_fix_cut_short_by_a_stop_is_journalled_at_once(tmp_path: Path) -> None:
     world = make_world(tmp_path)
     running = asyncio.create_task(world.run("count", mark=str(tmp_path / "ground" / "mark")))
-    world.watcher.hooks["verifying"] = running.cancel
+    world.watcher.hooks["verifying"] = lambda: _cancel(running)
     with contextlib.suppress(asyncio.CancelledError):
         await running
     assert world.watcher.states[-1] == "interrupted"
+
+
+def _cancel(task: asyncio.Task[object]) -> None:
+    task.cancel()
 
 
 def _full() -> None:
