@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, NamedTuple
 from zoneinfo import ZoneInfo
@@ -136,6 +137,23 @@ class Hours:
         first = before[i] + min(start, ends[i]) - starts[i] if i >= 0 else 0
         last = before[j] + min(end, ends[j]) - starts[j] if j >= 0 else 0
         return last - first
+
+    def open_at(self, times: Sequence[int]) -> list[int]:
+        """Of each of ``times`` (ascending) the open microseconds since one beginning that all have in common:
+        the difference of two is what ``open_us`` says of them."""
+        if not times:
+            return []
+        table = self._covering(times[0], times[-1])
+        starts, ends, before = table.starts, table.ends, table.before
+        found = []
+        for at in times:
+            i = bisect_right(starts, at) - 1
+            if i < 0:
+                found.append(0)
+            else:
+                end = ends[i]
+                found.append(before[i] + (at if at < end else end) - starts[i])
+        return found
 
     def add_us(self, start: int, amount: int) -> int | None:
         """The earliest instant at which ``amount`` open microseconds have passed since ``start``.

@@ -308,17 +308,6 @@ def lay(course: Course, minutes: int, hours: Hours) -> Clock:
     return Clock(course.name, course.cycle, state, target, spent, started, course.stopped, due, tuple(laid))
 
 
-def used(course: Course, times: Sequence[int], hours: Hours) -> int:
-    """What ``lay`` would say was used, in microseconds, of a course with places in ``times`` for times."""
-    return sum(
-        [
-            hours.open_us(times[since], times[until])
-            for since, until, why, _ in course.stretches
-            if why is Why.COUNTED
-        ]
-    )
-
-
 def _state(course: Course, spent: int, target: int) -> ClockState:
     if course.stopped is not None:
         return ClockState.MET if spent <= target else ClockState.MISSED

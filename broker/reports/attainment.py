@@ -14,7 +14,7 @@ from typing import NamedTuple
 from broker.reports.figures import Group, Period, label, share, split
 from protocol.calendars import MINUTE_US, Hours, from_us
 from protocol.reports import Dimension, Figure, Metric, Point, Series, Unit
-from protocol.sla import Clock, ClockName, ClockState, Course, lay, used
+from protocol.sla import Clock, ClockName, ClockState, Course, Why, lay
 
 
 class Kept(NamedTuple):
@@ -42,24 +42,51 @@ def counted(clocks: Iterable[Clock], priority: int, period: Period) -> list[Kept
     return found
 
 
+class Promised(NamedTuple):
+    """A course whose times are places in some list of times, and what is promised of it.
+
+    ``counts``: from which place to which the clock ran; ``target`` in microseconds.
+    """
+
+    course: Course
+    minutes: int
+    target: int
+    tier: int
+    """Of an OLA clock; else 0."""
+    counts: tuple[tuple[int, int], ...]
+
+
+def promise(course: Course, minutes: int) -> Promised:
+    counts = tuple([(since, until) for since, until, why, _ in course.stretches if why is Why.COUNTED])
+    tier = course.cycle if course.name is ClockName.OLA else 0
+    return Promised(course, minutes, minutes * MINUTE_US, tier, counts)
+
+
 def kept(
-    promised: Iterable[tuple[Course, int]], times: Sequence[int], hours: Hours, priority: int
+    promised: Iterable[Promised], times: Sequence[int], period: Period, hours: Hours, priority: int
 ) -> list[Kept]:
-    """As ``counted``, of clocks that count in the period if they stopped; the minutes promised beside each.
+    """As ``counted``.
 
     Args:
-        promised: courses with places in ``times`` for times.
-        times: of the events, and the end of the period.
+        promised: with places in ``times``.
+        times: of the events, ascending, and the end of the period.
     """
-    found = []
-    for course, minutes in promised:
-        tier = course.cycle if course.name is ClockName.OLA else 0
-        if course.stopped is not None:
-            met = used(course, times, hours) <= minutes * MINUTE_US
-            found.append(Kept(course.name, tier, priority, met, times[course.stopped]))
+    found: list[Kept] = []
+    begin, end, _ = period
+    opened: Sequence[int] = ()
+    for course, minutes, target, tier, counts in promised:
+        stopped = None if course.stopped is None else times[course.stopped]
+        # Most clocks stopped, many of them in another period.
+        if stopped is not None and not begin <= stopped < end:
             continue
-        clock = lay(course.at(times), minutes, hours)
-        if clock.state is ClockState.BREACHED:
+        opened = opened or hours.open_at(times)
+        spent = 0
+        for since, until in counts:
+            spent += opened[until] - opened[since]
+        if stopped is not None:
+            found.append(Kept(course.name, tier, priority, spent <= target, stopped))
+        elif spent > target:
+            clock = lay(course.at(times), minutes, hours)
             found.append(Kept(course.name, tier, priority, False, clock.due or clock.started))
     return found
 

@@ -8,12 +8,13 @@ numbers of its moments for times, therefore holds for every ticket of that shape
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, String, cast, func
+from sqlalchemy import ColumnElement, String, func
 
+from broker.reports.attainment import Promised, promise
 from broker.reports.cases import Case, Event, Passed, Stay, Ticket, derive
 from broker.sla.clocks import mark_of
 from broker.store.ticket_tables import ticket_events
@@ -47,24 +48,21 @@ def shape(looks: tuple[str, ...], at: Sequence[int]) -> tuple[Shape, Sequence[in
 def look() -> ColumnElement[str]:
     """Of ``ticket_events``: all that figures and clocks see of an event, but its time."""
     e = ticket_events.c
-    parts: list[ColumnElement[str]] = [
-        e.kind, cast(cast(e.public, Integer), String), e.to_state, e.party, func.coalesce(e.reason, ""),
-        cast(e.tier, String), cast(e.priority, String),
-    ]  # fmt: skip
-    found = parts[0]
-    for part in parts[1:]:
-        found = found.concat(_SIGN).concat(part)
-    return found
+    # One call that writes it all: joining them two at a time takes SQLite longer than the rest.
+    form = _SIGN.join(("%s", "%d", "%s", "%s", "%s", "%d", "%d"))
+    columns = (e.kind, e.public, e.to_state, e.party, e.reason, e.tier, e.priority)
+    return func.printf(form, *columns, type_=String)
 
 
 class Shapes:
     """What is known of the shapes that were seen, for one report."""
 
-    def __init__(self, promised: sla.Targets) -> None:
-        """``promised``: the clocks that are wanted are those that have any target here."""
-        self._promised = promised
+    def __init__(self, wanted: sla.Targets, *, stays: bool = True) -> None:
+        """``wanted``: the clocks are those that have any target here; ``stays``: whether cases have them."""
+        self._wanted, self._stays = wanted, stays
         self._cases: dict[Shape, Case] = {}
         self._courses: dict[Shape, list[Course]] = {}
+        self._promised: dict[tuple[Shape, Hashable], list[Promised]] = {}
 
     def case(self, ticket: Ticket, shape: Shape, times: Sequence[int]) -> Case:
         """As ``derive``. ``times``: the moments of the history."""
@@ -78,19 +76,22 @@ class Shapes:
             None if known.acknowledged is None else times[known.acknowledged],
             None if known.resolved is None else times[known.resolved],
             None if known.settled is None else times[known.settled],
-            tuple([(times[rest], times[again]) for rest, again in known.rested]),
+            known.rested and tuple([(times[rest], times[again]) for rest, again in known.rested]),
             known.contacts,
             known.waited_for_others,
             known.out_of_reach,
             known.by_monitor,
-            tuple([Passed(times[at], low, high, returned) for at, low, high, returned in known.passed]),
+            known.passed
+            and tuple([Passed(times[at], low, high, returned) for at, low, high, returned in known.passed]),
             known.reopened,
             tuple(
                 [
                     Stay(times[since], is_open, tier, priority)
                     for since, is_open, tier, priority in known.stays
                 ]
-            ),
+            )
+            if self._stays
+            else (),
         )
 
     def courses(self, shape: Shape) -> list[Course]:
@@ -98,9 +99,22 @@ class Shapes:
         known = self._courses.get(shape)
         if known is None:
             marks = [event.mark for event in _events(shape)]
-            known = sla.courses(marks, self._promised, marks[-1].at + 1)
+            known = sla.courses(marks, self._wanted, marks[-1].at + 1)
             if len(self._courses) < MAX_KNOWN:
                 self._courses[shape] = known
+        return known
+
+    def promised(self, shape: Shape, targets: sla.Targets, terms: Hashable) -> list[Promised]:
+        """The courses that have a target in ``targets``. ``terms``: the same for equal targets only."""
+        known = self._promised.get((shape, terms))
+        if known is None:
+            known = [
+                promise(course, minutes)
+                for course in self.courses(shape)
+                if (minutes := targets.minutes(course.name, course.cycle)) is not None
+            ]
+            if len(self._promised) < MAX_KNOWN:
+                self._promised[shape, terms] = known
         return known
 
 

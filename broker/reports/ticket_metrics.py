@@ -104,19 +104,23 @@ class Lasting:
         self._business: dict[int, array[float]] = {}
 
     def add(self, cases: Iterable[Case]) -> None:
-        period, lasted, hours_of = self._period, self._lasted, self._hours_of
+        period, lasted, hours_of, held = self._period, self._lasted, self._hours_of, self._wall
         for case in cases:
             priority = case.ticket.priority
-            if priority not in self._wall:
-                self._wall[priority], self._business[priority] = array("d"), array("d")
+            if priority not in held:
+                held[priority], self._business[priority] = array("d"), array("d")
             spans = lasted(case, period)
             if spans is None:
                 continue
-            wall = sum([max(0, end - start) for start, end in spans])
-            self._wall[priority].append(wall / MINUTE_US)
+            wall = business = 0
             hours = hours_of(case.ticket.customer)
+            for start, end in spans:
+                if start < end:
+                    wall += end - start
+                    if hours is not None:
+                        business += hours.open_us(start, end)
+            held[priority].append(wall / MINUTE_US)
             if hours is not None:
-                business = sum([hours.open_us(start, end) for start, end in spans])
                 self._business[priority].append(business / MINUTE_US)
 
     def overall(self) -> list[Figure]:

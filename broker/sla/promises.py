@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+from collections.abc import Callable
 
 import structlog
 
@@ -22,10 +24,10 @@ _log = structlog.get_logger("broker.sla")
 class _Customer:
     """One row of the desk: its hours, its targets by priority, its steps."""
 
-    def __init__(self, desk: Desk, customer: str) -> None:
+    def __init__(self, desk: Desk, customer: str, hours_of: Callable[[str | None], Hours | None]) -> None:
         row = desk.of_customer(customer)
         self.named = row.calendar is not None
-        self.hours = _hours(desk, row.calendar)
+        self.hours = hours_of(row.calendar)
         self.steps = tuple(sorted(row.notices, key=lambda step: step.percent))
         self.percents = tuple(dict.fromkeys(step.percent for step in self.steps))
         self.targets: dict[int, Targets] = {}
@@ -51,8 +53,10 @@ class Promises:
         self.desk = desk
         self.digest = hashlib.sha256(to_json(desk)).hexdigest()
         """Clocks computed under another digest are out of date."""
-        self._rows = {row.customer: _Customer(desk, row.customer) for row in desk.customers}
-        self._others = self._rows.get(ANY_CUSTOMER) or _Customer(desk, ANY_CUSTOMER)
+        # Many customers have the same calendar, and its tables are made and kept once.
+        hours_of = functools.cache(functools.partial(_hours, desk))
+        self._rows = {row.customer: _Customer(desk, row.customer, hours_of) for row in desk.customers}
+        self._others = self._rows.get(ANY_CUSTOMER) or _Customer(desk, ANY_CUSTOMER, hours_of)
         self._staff: dict[str, Hours] = {}
 
     def hours(self, customer: str) -> Hours | None:

@@ -91,12 +91,7 @@ def test_clocks_of_a_known_shape_count_as_those_of_its_events(
     period = Period(us(0), max(us(end), times[-1] + 1), us(40_000))
     marks = [event.mark for event in events_of(looks, raw)]
     shapes = Shapes(targets)
-    promised = []
-    for course in shapes.courses(form):
-        minutes = targets.minutes(course.name, course.cycle)
-        if minutes is not None and (course.stopped is None or period.holds(times[course.stopped])):
-            promised.append((course, minutes))
-    found = kept(promised, (*times, period.until), OFFICE, 3)
+    found = kept(shapes.promised(form, targets, 1), (*times, period.until), period, OFFICE, 3)
     assert found == counted(sla.clocks(marks, OFFICE, targets, period.until), 3, period)
 
 

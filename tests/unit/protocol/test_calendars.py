@@ -142,6 +142,12 @@ def test_parts_sum_up_to_the_whole_to_the_microsecond(
     hours, start, end = Hours(asked[0]), to_us(asked[1]), to_us(asked[2])
     middle = min(start + cut, end)
     assert hours.open_us(start, middle) + hours.open_us(middle, end) == hours.open_us(start, end)
+    opened = hours.open_at((start, middle, end))
+    assert [opened[i + 1] - opened[i] for i in (0, 1)] == [
+        hours.open_us(start, middle),
+        hours.open_us(middle, end),
+    ]
+    assert hours.open_at(()) == []
 
 
 @settings(max_examples=15, deadline=None)  # each makes five tables, of up to 32 years
