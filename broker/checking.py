@@ -21,8 +21,8 @@ from broker.publishing import ROOT, SNAPSHOT
 from broker.repository import Repository
 from broker.store import schema
 from broker.store.databases import make_engine
-from broker.store.log import Runs, verify_stored
-from broker.store.tables import checkpoints, meta
+from broker.store.log import Runs, last_written, verify_stored
+from broker.store.tables import meta
 from protocol.errors import Code, RelevoError
 from protocol.wire import Wire
 
@@ -147,8 +147,7 @@ def _outgoing(config: Config, now: datetime) -> str:
 
 
 def _clock(config: Config, now: datetime) -> str:
-    newest = select(checkpoints.c.at).order_by(checkpoints.c.size.desc()).limit(1)
-    last = _query(config, lambda conn: conn.execute(newest).scalar_one_or_none())
+    last = _query(config, last_written)
     if last is not None and last > now + CLOCK_SLACK:
         raise RelevoError(Code.STALE_TRUST, f"the clock says {now:%F %T}, the log was written {last:%F %T}")
     return f"{now:%F %T} UTC"

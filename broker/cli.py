@@ -77,9 +77,10 @@ def init(data: Path, url: str, tls_cert: Path | None, tls_key: Path | None, as_j
 @cli.command("serve", help="broker.serve")
 @_data
 @option("--listen", default="127.0.0.1:8443", show_default=True, help="broker.option.listen")
+@option("--accept-clock", is_flag=True, help="broker.option.accept-clock")
 @_database
 @common_options
-def serve(data: Path, listen: str, database: str | None, as_json: bool) -> None:
+def serve(data: Path, listen: str, accept_clock: bool, database: str | None, as_json: bool) -> None:
     from broker import logs
     from broker.serving import serve as serve_until_stopped
 
@@ -94,7 +95,7 @@ def serve(data: Path, listen: str, database: str | None, as_json: bool) -> None:
             say(f"ready {url}")
             sys.stdout.flush()
 
-    serve_until_stopped(config, announce)
+    serve_until_stopped(config, announce, accept_clock=accept_clock)
 
 
 @cli.command("check", help="broker.check")

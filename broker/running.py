@@ -6,11 +6,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from broker import publishing, setup
+from broker.clock import SteadyClock
 from broker.config import Config
 from broker.connectors.keeper import keeping_connectors
 from broker.context import Broker
@@ -28,6 +29,7 @@ from broker.sessions.keeper import keeping
 from broker.sla.keeper import keeping_clocks
 from broker.store import schema
 from broker.store.engine import Store, Tx
+from broker.store.log import last_written
 from broker.tickets.keeper import keeping_tickets
 from broker.trends.keeper import keeping_trends
 from protocol import VERSION
@@ -48,8 +50,13 @@ def utc_now() -> datetime:
 
 
 @asynccontextmanager
-async def running(config: Config, clock: Callable[[], datetime] = utc_now) -> AsyncIterator[Broker]:
+async def running(
+    config: Config, clock: Callable[[], datetime] = utc_now, *, accept_clock: bool = False
+) -> AsyncIterator[Broker]:
     """The broker of ``config``, its store verified and its organisation loaded, until the block ends.
+
+    Args:
+        accept_clock: the clock is right although the log was written at later times.
 
     Raises:
         RelevoError: ``conflict`` when another process runs on the same data or the schema is
@@ -61,12 +68,13 @@ async def running(config: Config, clock: Callable[[], datetime] = utc_now) -> As
         if schema.version(config.database_url) is None:
             schema.upgrade(config.database_url)
         schema.require_current(config.database_url)
-        store = Store(config.database_url, identity.log, clock)
+        steady = SteadyClock(clock)
+        store = Store(config.database_url, identity.log, steady)
         await store.start()
         broker = Broker(
             config=config,
             identity=identity,
-            clock=clock,
+            clock=steady,
             store=store,
             organisation=OrganisationState(),
             repository=Repository(config.repository, identity),
@@ -74,7 +82,7 @@ async def running(config: Config, clock: Callable[[], datetime] = utc_now) -> As
             metrics=Metrics(),
         )
         try:
-            await _start(broker)
+            await _start(broker, timedelta(0) if accept_clock else await _hold(store, steady))
             async with (
                 keeping_news(broker),
                 keeping(broker),
@@ -92,11 +100,19 @@ async def running(config: Config, clock: Callable[[], datetime] = utc_now) -> As
             await store.close()
 
 
-async def _start(broker: Broker) -> None:
+async def _hold(store: Store, clock: SteadyClock) -> timedelta:
+    """What was over when the log was last written stays over; how far the machine's clock is behind that."""
+    last = None if store.degraded else await store.read(last_written)
+    return clock.hold(last) if last is not None else timedelta(0)
+
+
+async def _start(broker: Broker, behind: timedelta) -> None:
     _gauges(broker)
     if broker.store.degraded:
         _log.critical("log-degraded", why=broker.store.degraded)
-    await _record(broker, Action.BROKER_STARTED)
+    if behind:
+        _log.critical("clock-behind-log", seconds=behind.total_seconds())
+    await _record(broker, Action.BROKER_STARTED, clock_behind_s=round(behind.total_seconds(), 3) or None)
     await publishing.load_organisation(broker)
     await _keep_pairing_secret(broker)
     await _take_incoming(broker)
@@ -110,13 +126,13 @@ def _gauges(broker: Broker) -> None:
     metrics.gauge("relevo_degraded", "1 while every change is refused", lambda: bool(store.degraded))
 
 
-async def _record(broker: Broker, action: Action) -> None:
+async def _record(broker: Broker, action: Action, **stated: object) -> None:
     """Starting and stopping are recorded; a broker that cannot record still serves what it can."""
     record = AuditRecord(
         at=broker.clock(),
         actor=Actor(kind=ActorKind.BROKER, id="broker"),
         action=action,
-        facts=facts(version=VERSION),
+        facts=facts(version=VERSION, **stated),
     )
     try:
         await broker.store.write(lambda tx: tx.audit(record))

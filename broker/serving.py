@@ -32,21 +32,24 @@ TLS_CLOSE_S = 2.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def serve(config: Config, announce: Callable[[str], None]) -> None:
+def serve(config: Config, announce: Callable[[str], None], *, accept_clock: bool = False) -> None:
     """Run until SIGTERM or SIGINT; ``announce`` gets the https URL once connections are accepted.
+
+    Args:
+        accept_clock: the clock is right although the log was written at later times.
 
     Raises:
         RelevoError: ``conflict`` when the address cannot be listened on; as ``broker.running``.
     """
     keep_buffers()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(config, announce))
+        runner.run(_serve(config, announce, accept_clock))
 
 
-async def _serve(config: Config, announce: Callable[[str], None]) -> None:
+async def _serve(config: Config, announce: Callable[[str], None], accept_clock: bool) -> None:
     context = tls.server_context(config.certificate, config.certificate_key)
     with _listen(config) as listener:
-        async with running(config) as broker:
+        async with running(config, accept_clock=accept_clock) as broker:
             server = _Server(_uvicorn(broker, context), lambda: announce(_url(config, listener)))
             loop = asyncio.get_running_loop()
             for number in _SIGNALS:

@@ -184,6 +184,12 @@ def latest_checkpoint(conn: Connection) -> Checkpoint | None:
     return None if row is None else Checkpoint(row.size, row.root, row.note)
 
 
+def last_written(conn: Connection) -> datetime | None:
+    """When the newest checkpoint was signed, by the broker's clock; None while the log is empty."""
+    newest = select(checkpoints.c.at).order_by(checkpoints.c.size.desc()).limit(1)
+    return conn.execute(newest).scalar_one_or_none()
+
+
 def verify_stored(conn: Connection, signer: LogSigner, runs: Runs) -> None:
     """Rebuild the tree of every stored entry and compare it with the last signed checkpoint.
 

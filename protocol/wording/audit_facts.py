@@ -20,6 +20,10 @@ TABLE: dict[str, tuple[str, str]] = {
     "audit.fact.claimed": ("claimed", "afirmado"),
     "audit.fact.clearance": ("level", "nivel de datos"),
     "audit.fact.clock": ("clock", "plazo"),
+    "audit.fact.clock_behind_s": (
+        "clock behind the log by seconds",
+        "segundos de retraso del reloj respecto al registro",
+    ),
     "audit.fact.code": ("code", "código"),
     "audit.fact.codes": ("codes", "códigos"),
     "audit.fact.collectors": ("looked at", "examinado"),

@@ -74,6 +74,10 @@ TABLE: Table = {
         "Clave privada (PEM) de ese certificado.",
     ),
     "broker.option.listen": ("Address and port to listen on.", "Dirección y puerto en los que escuchar."),
+    "broker.option.accept-clock": (
+        "Once, when the clock is right although the log was written at later times: go by the clock.",
+        "Una sola vez, si el reloj es correcto aunque el registro se escribiera con horas posteriores: guiarse por el reloj.",
+    ),
     "broker.option.database": (
         "SQLAlchemy URL of the database; the default is a file in the folder.",
         "URL de SQLAlchemy de la base de datos; por defecto, un archivo en la carpeta.",
