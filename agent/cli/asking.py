@@ -112,6 +112,8 @@ def tickets(folder: Folder, as_json: bool) -> None:
         note(w("tickets.none"))
     for row in rows:
         say(f"{row.ticket}  {w(f'state.{row.state}')}  {printable(row.title)}")
+        if row.merged_into:
+            say(f"    {w('tickets.merged', ticket=row.merged_into)}")
         for answer in row.replies:
             said = f"{printable(answer.by)}: {printable(answer.text, newlines=True)}"
             say(folded(f"    {local_time(answer.at)} {said}", " " * 10))

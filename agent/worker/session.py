@@ -177,6 +177,7 @@ class SessionWorker:
             until=rfc3339(consent.until),
             reason=self._grant.reason,
             basis=decision.basis.act,
+            invited_by=offer.invited_by.name if offer.invited_by else None,
         )
         self._tell(messages.Consented(consent=envelope, scopes=consent.scopes, until=consent.until))
         return consent, envelope

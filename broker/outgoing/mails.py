@@ -26,7 +26,14 @@ MAX_TITLE = 120
 MAX_QUOTED = 10_000
 """Characters of what somebody wrote; the rest is on the ticket."""
 _FOR_REQUESTER = frozenset(
-    {Template.REPLIED, Template.WAITING, Template.RESOLVED, Template.CLOSED, Template.CANCELLED}
+    {
+        Template.REPLIED,
+        Template.WAITING,
+        Template.RESOLVED,
+        Template.CLOSED,
+        Template.CANCELLED,
+        Template.MERGED,
+    }
 )
 _MAX_HEADER_LINE = 76
 """RFC 2047 section 2: a line with an encoded word is no longer."""
@@ -52,6 +59,7 @@ class Letter(NamedTuple):
     asks_rating: bool = False
     clock: str = ""
     percent: int = 0
+    merged_into: str = ""
     has_machine: bool = True
     """False where somebody else took the request down: the requester may have no Relevo to answer in."""
 
@@ -201,5 +209,6 @@ def _values(letter: Letter, words: Words) -> dict[str, object]:
         "tier": letter.tier,
         "state": words(f"mail.state.{letter.state}"),
         "percent": letter.percent,
+        "target": letter.merged_into,
         "clock": words(clock) if letter.clock else "",
     }

@@ -163,6 +163,7 @@ def _letter(
         asks_rating=template is Template.RESOLVED and _asked_rating(conn, event),
         clock=clock,
         percent=percent,
+        merged_into=ticket.merged_into or "",
         has_machine=ticket.agent is not None,
     )
 

@@ -10,6 +10,7 @@ import msgspec
 
 from broker.knowledge.secrets import without_secrets
 from broker.sla.notices import people
+from broker.tickets.creation import MERGED
 from protocol.api import TicketView
 from protocol.audit import Action
 from protocol.desk import Desk, Language, Receiver
@@ -62,6 +63,7 @@ class Template(enum.StrEnum):
     RESOLVED = "resolved"
     CLOSED = "closed"
     CANCELLED = "cancelled"
+    MERGED = "merged"
     ASSIGNED = "assigned"
     QUEUED = "queued"
     USER_REPLIED = "user-replied"
@@ -107,6 +109,7 @@ RULES: tuple[Rule, ...] = (
     Rule(_kind(Move.RESOLVE), Template.RESOLVED, Audience.REQUESTER, _TECHNICIAN),
     Rule(_kind(Move.CLOSE), Template.CLOSED, Audience.REQUESTER, frozenset({Party.TECHNICIAN, Party.TIMER})),
     Rule(_kind(Move.CANCEL), Template.CANCELLED, Audience.REQUESTER, _TECHNICIAN, frozenset({None})),
+    Rule(_kind(Move.CANCEL), Template.MERGED, Audience.REQUESTER, _TECHNICIAN, frozenset({MERGED})),
     # To technicians.
     Rule(_kind(Move.ASSIGN), Template.ASSIGNED, Audience.NEW_ASSIGNEE),
     Rule(_kind(Move.ASSIGN), Template.QUEUED, Audience.QUEUE_ADDRESS),

@@ -147,8 +147,11 @@ def merge(tx: Tx, ticket: TicketView, into: str, doer: Doer, now: datetime, reas
 
     Raises:
         RelevoError: ``not-found`` for another customer's; ``parameter-invalid`` for itself;
-            ``ticket-closed`` when ``into`` is over; ``invalid-transition``.
+            ``ticket-closed`` when ``into`` is over; ``conflict`` when it was merged before;
+            ``invalid-transition``.
     """
+    if ticket.merged_into is not None:
+        raise RelevoError(Code.CONFLICT, f"{ticket.ticket} was merged into {ticket.merged_into} before")
     next_state(ticket.state, Move.CANCEL, doer.party)
     target = rows.load(tx.conn, into)
     if target.customer != ticket.customer:
@@ -167,9 +170,8 @@ def merge(tx: Tx, ticket: TicketView, into: str, doer: Doer, now: datetime, reas
         told=Told(reason, reason=MERGED, facts=facts(merged_into=target.ticket)),
     )
     after = rows.touch(tx.conn, target, now)
-    line = Event(
-        Action.TICKET_CHANGED, "ticket.merge", "", False, facts(merged_from=ticket.ticket), reason=MERGED
-    )
+    stated = facts(merged_from=ticket.ticket)
+    line = Event(Action.TICKET_CHANGED, "ticket.merge", ticket.ticket, False, stated, reason=MERGED)
     write(tx, after, target.state, line, doer, now)
     return merged
 

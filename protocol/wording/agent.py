@@ -148,6 +148,10 @@ TABLE: dict[str, tuple[str, str]] = {
         'relevo-agent rate T-1 5 "Rápido y amable"',
     ),
     "rate.done": ("Thank you for rating {ticket}.", "Gracias por valorar {ticket}."),
+    "tickets.merged": (
+        "It is about the same as {ticket} and goes on there.",
+        "Trata de lo mismo que {ticket} y se sigue allí.",
+    ),
     "tickets.rate": (
         "How was it? relevo-agent rate {ticket} 1..5 [TEXT]",
         "¿Qué tal ha ido? relevo-agent rate {ticket} 1..5 [TEXTO]",

@@ -72,6 +72,18 @@ TABLE: dict[str, tuple[str, str]] = {
         "If you still need help, ask for it again in Relevo on your machine.",
         "Si todavía necesita ayuda, pídala otra vez en Relevo, en su equipo.",
     ),
+    "mail.merged.subject": (
+        "[{ticket}] Goes on as {target}: {title}",
+        "[{ticket}] Sigue en {target}: {title}",
+    ),
+    "mail.merged.text": (
+        "Your request {ticket}, “{title}”, is about the same as {target}. We go on there, and {ticket} is closed.",
+        "Su solicitud {ticket}, «{title}», trata de lo mismo que {target}. Se sigue allí y {ticket} se cierra.",
+    ),
+    "mail.merged.do": (
+        "If it is about something else, ask for it again in Relevo on your machine and name {ticket}.",
+        "Si se trata de otra cosa, pídalo otra vez en Relevo, en su equipo, y mencione {ticket}.",
+    ),
     "mail.footer.requester": (
         "{org} sends this because this address was given with request {ticket}. You did not give it? Then "
         "somebody else did, perhaps by mistake: you can ignore this mail.",

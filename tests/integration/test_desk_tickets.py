@@ -268,8 +268,10 @@ async def test_a_repetition_is_named_and_can_be_merged(tmp_path: Path) -> None:
         assert [row["ticket"] for row in second["duplicates"]] == [first["ticket"]]
         merged = await ok(site, "toni", second["ticket"], "merge", into=first["ticket"])
         assert (merged["state"], merged["merged_into"]) == ("cancelled", first["ticket"])
-        kinds = [event["kind"] for event in (await show(site, first["ticket"]))["timeline"]]
-        assert kinds[-1] == "ticket.merge"
+        line = (await show(site, first["ticket"]))["timeline"][-1]
+        assert (line["kind"], line["text"]) == ("ticket.merge", second["ticket"])
+        twice = await do(site, "toni", second["ticket"], "merge", into=first["ticket"])
+        assert (twice.code, first["ticket"] in twice.json["detail"]) == ("conflict", True)
         third = await new(site, title="Otra vez", agent=machine.agent, duplicate_of=first["ticket"])
         assert (third["state"], third["merged_into"]) == ("cancelled", first["ticket"])
         await ok(site, "toni", first["ticket"], "take")

@@ -27,7 +27,7 @@ from protocol.desk import CustomerDesk, Desk, NoticeStep, Receiver, SlaTarget
 from protocol.escalation import Handover, ReasonCode
 from protocol.knowledge import ArticleSearch
 from protocol.scopes import Clearance
-from protocol.ticket_api import TicketAssign, TicketEscalate, TicketPend
+from protocol.ticket_api import TicketAssign, TicketEscalate, TicketMerge, TicketPend
 from protocol.tickets import Party, PendingReason
 from tests.support.broker_world import restarted
 from tests.support.outgoing_world import ANA, DESK, LIA, SECOND, TONI, Outside, outside
@@ -92,6 +92,11 @@ async def test_the_requester_is_told_of_what_others_do(out: Outside) -> None:
         assert len({mail["Message-ID"] for mail in box.mails}) == 4
         # A ticket without a machine has nobody to put the question of satisfaction to.
         assert "relevo-agent rate" not in plain(box.mails[2])
+        again, other = await out.ticket("No imprime nada"), await out.ticket("Impresora")
+        await out.act(again, "merge", TicketMerge(into=other, reason="es lo mismo"))
+        await out.until(lambda: len(box.mails) == 5)
+        assert box.mails[4]["Subject"] == f"[{again}] Sigue en {other}: No imprime nada"
+        assert "> es lo mismo" in plain(box.mails[4])
 
 
 async def test_technicians_are_told_of_what_others_give_them_and_users_say(out: Outside) -> None:
