@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install system demo test test-peers unit check bench format clean
+.PHONY: install system demo test test-peers unit shake check bench format clean
 
 install: $(STAMP)
 
@@ -28,6 +28,13 @@ test-peers: install
 
 unit: install
 	$(BIN)/python -m pytest -q tests/unit
+
+# Makes races of brokers in the tests' own process likely; ten minutes each. SEED=0: every background task looks
+# before and after each request; other numbers: pauses at random.
+SEED ?= 0
+shake: install
+	RELEVO_SHAKE_SEED=$(SEED) $(BIN)/python -m pytest -q -p tests.support.shaking -n 3 tests/integration/broker $(addprefix tests/integration/test_,\
+		desk_tickets.py known_errors.py sla.py outgoing.py customer_walls.py machine_walls.py nasty_bodies.py) tests/evil/test_desk.py
 
 check: install
 	$(BIN)/ruff check .
