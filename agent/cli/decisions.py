@@ -146,8 +146,12 @@ def consent_show(folder: Folder, as_json: bool) -> None:
         emit_json({**{scope.value: local.of(scope).value for scope in Scope}, trends.NAME: telling})
         return
     for scope in Scope:
-        say(f"{scope.value:<11} {local.of(scope).value:<7} {words()(f'scope.{scope}.card')}")
-    say(f"{trends.NAME:<11} {telling.value:<7} {words()('trends.card')}")
+        _say_rule(scope.value, local.of(scope), words()(f"scope.{scope}.card"))
+    _say_rule(trends.NAME, telling, words()("trends.card"))
+
+
+def _say_rule(name: str, level: Floor, meaning: str) -> None:
+    say(folded(f"{name:<11} {level.value:<7} {meaning}", " " * 20))
 
 
 @consent.command("set", help="consent.set")
@@ -167,7 +171,7 @@ def consent_set(scope: str, level: str, folder: Folder, as_json: bool) -> None:
     if as_json:
         emit_json({"scope": scope, "floor": level})
     elif scope == trends.NAME:
-        say(words()(f"trends.{consent_of_trends.telling(folder)}"))
+        say(folded(words()(f"trends.{consent_of_trends.telling(folder)}")))
     else:
         say(words()("consent.changed", scope=words()(f"scope.{scope}"), floor=words()(f"floor.{level}")))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import click
 
 from agent import identity
@@ -10,8 +12,9 @@ from agent.folder import Folder
 from agent.journal import Journal
 from agent.trends import consent
 from agent.trends.ring import Ring
+from protocol.amounts import size
 from protocol.audit import Action
-from protocol.drivers.shown import local_stamp
+from protocol.drivers.shown import folded, local_stamp
 from protocol.drivers.terminal import Command, emit_json, note, say, words
 from protocol.scopes import Floor
 from protocol.trends import Kind, Reading, Sample
@@ -31,7 +34,9 @@ def trends(folder: Folder, as_json: bool) -> None:
         emit_json({"telling": telling, "sent_upto": sent, "samples": samples})
         return
     w = words()
-    note(w(f"trends.{telling}"))
+    note(folded(w(f"trends.{telling}")))
+    if not samples and telling == "sent":
+        note(folded(w("trends.none-yet")))
     for sample in samples:
         mark = w("trends.told" if sample.sequence <= sent else "trends.waits")
         say(f"{sample.sequence:>5}  {local_stamp(sample.at)}  {mark}")
@@ -51,8 +56,17 @@ def _kept(folder: Folder) -> tuple[list[Sample], int]:
 
 def _amount(reading: Reading) -> str:
     if reading.kind in (Kind.DISK, Kind.MEMORY):
-        return f"{reading.share:6.1%}  {reading.value:.0f} / {reading.limit:.0f}"
-    return f"{reading.value:.0f}"
+        return f"{reading.share:6.1%}  {size(reading.value)} / {size(reading.limit)}"
+    if reading.kind is Kind.CERTIFICATE:
+        return _day(reading.value)
+    return f"{reading.value:.0f} %" if reading.kind is Kind.BATTERY else f"{reading.value:.0f}"
+
+
+def _day(unix_s: float) -> str:
+    try:
+        return f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%d}"
+    except (OverflowError, ValueError, OSError):
+        return "?"
 
 
 def set_floor(folder: Folder, level: Floor) -> None:

@@ -276,6 +276,10 @@ TABLE: dict[str, tuple[str, str]] = {
         "Early warning is not possible here: on this machine a person is asked for everything.",
         "El aviso temprano no es posible aquí: en este equipo se pregunta todo a una persona.",
     ),
+    "trends.none-yet": (
+        "Nothing was read yet: the first reading comes within a quarter of an hour while the agent runs.",
+        "Todavía no hay lecturas: la primera llega en un cuarto de hora con el agente en marcha.",
+    ),
     "trends.told": ("sent", "enviada"),
     "trends.waits": ("waits", "en espera"),
     "trends.kind.disk": ("disk", "disco"),

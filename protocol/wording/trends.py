@@ -76,6 +76,7 @@ TABLE: dict[str, tuple[str, str]] = {
         "This machine tells nothing by itself.",
         "Este equipo no comunica nada por sí solo.",
     ),
+    "agent.trends.nothing": ("There are no such readings.", "No hay lecturas de este tipo."),
     "agent.trends.heard": (
         "Heard at {at}; the newest reading is of {taken}.",
         "Recibido: {at}; la última lectura es de {taken}.",

@@ -50,7 +50,7 @@ def trends(agent_id: str, kind: str | None, plot: str | None, home: Path, as_jso
     if found.missing or found.refused:
         note(w("agent.trends.lost", missing=found.missing, refused=found.refused))
     titles = [w(f"column.{name}") for name in ("kind", "subject", "points", "value", "a_day", "forecast")]
-    show_rows(titles, [_row(one) for one in found.series], "agent.trends.none")
+    show_rows(titles, [_row(one) for one in found.series], "agent.trends.nothing")
 
 
 def _draw(found: TrendsView, kind: Kind, file: Path) -> None:

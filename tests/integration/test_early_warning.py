@@ -57,12 +57,14 @@ def test_a_disk_that_fills_becomes_one_ticket_that_a_technician_judges(
     refused = fill(machine, 1)
     assert "this machine tells no trends" in refused.stderr, "nothing is sampled before the owner says so"
     machine("consent", "set", "trends", "notify")
+    assert "quarter of an hour" in machine("trends").err
     assert machine("status", "--json").json()["trends"] == "sent"
     done = fill(machine, HOURS)
     assert done.returncode == 0, done.stderr
     kept = machine("trends", "--json").json()
     assert (len(kept["samples"]), kept["sent_upto"]) == (HOURS, 0)
 
+    assert " / 40.0 MiB" in machine("trends").out
     machine.start()  # what waited for six hours goes as soon as the link is up
 
     def warned() -> Any:
