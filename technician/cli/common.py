@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import shutil
 import sys
 import time
@@ -19,7 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _SPINNER_AFTER_S = 1.0
 _LEAST_FOLDED = 20
-"""Columns; with less room than this, a last column is written below the others."""
+"""Columns; what is narrower is not folded, such as times."""
 _LEAST_COLUMNS = 40
 """Of a terminal; lines are left to a narrower one."""
 _BELOW = "    "
@@ -45,9 +46,9 @@ def technician_options(function: F) -> F:
 class Table:
     """Rows for people: aligned columns, escaped cells.
 
-    Plain text with the width of the content, the same in a pipe and a log, where every row is one line; on a
-    terminal the last column is folded between words to what is left of the line, and line ends in it stay.
-    Colour is left to reports.
+    Plain text with the width of the content, the same in a pipe and a log, where every row is one line. On a
+    terminal that is too narrow, long cells are folded between words, the last column first; where that does
+    not do, the last column goes below the others. Line ends in the last column stay. Colour is left to reports.
     """
 
     def __init__(self, *titles: str) -> None:
@@ -58,27 +59,49 @@ class Table:
         self._rows.append((*map(printable, front), printable(last.rstrip(), newlines=True)))
 
     def show(self) -> None:
-        widths = [max(width(row[i]) for row in self._rows) for i in range(len(self._rows[0]) - 1)]
-        for row in self._rows:
-            front = "  ".join(padded(cell, wanted) for cell, wanted in zip(row[:-1], widths, strict=True))
-            for line in self._lines(front, row[-1]):
-                say(line.rstrip())
-
-    def _lines(self, front: str, last: str) -> list[str]:
-        """One row: the last cell whole, folded beside the others, or where that would be narrow below them."""
         columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-        if columns < _LEAST_COLUMNS:
-            return [f"{front}  {' '.join(last.splitlines())}"]
-        start = width(front) + 2
-        room = columns - start
-        if room < _LEAST_FOLDED and room < max(width(row[-1]) for row in self._rows):
-            room = columns - len(_BELOW)
-            return [front, *(f"{_BELOW}{line}" for line in wrapped(last, room, room) if last)]
-        begin, *more = wrapped(last, room, room)
-        return [f"{front}  {begin}", *(f"{' ' * start}{line}" for line in more)]
+        fits = columns >= _LEAST_COLUMNS
+        whole = self._rows if fits else [(*row[:-1], " ".join(row[-1].splitlines())) for row in self._rows]
+        widths = [max(width(row[i]) for row in whole) for i in range(len(whole[0]))]
+        if not fits or self._fit(widths, columns):
+            for row in whole:
+                _say_row(row, widths)
+            return
+        front, below = widths[:-1], columns - len(_BELOW)
+        self._fit(front, columns)
+        for row in whole:
+            _say_row(row[:-1], front)
+            for line in wrapped(row[-1], below, below) if row[-1] else ():
+                say(f"{_BELOW}{line}".rstrip())
+
+    def _fit(self, widths: list[int], columns: int) -> bool:
+        """Narrow ``widths`` to ``columns`` without cutting a word of any but the last column, the widest first;
+        False, and nothing is changed, where that cannot be."""
+        found = list(widths)
+        least = [self._least(place, wide) for place, wide in enumerate(widths)]
+        while sum(found) + 2 * (len(found) - 1) > columns:
+            spare, place = max((wide - least[at] and wide, at) for at, wide in enumerate(found))
+            if not spare:
+                return False
+            found[place] -= 1
+        widths[:] = found
+        return True
+
+    def _least(self, place: int, wide: int) -> int:
+        """Of a column of the table."""
+        if wide <= _LEAST_FOLDED or place == len(self._rows[0]) - 1:
+            return min(wide, _LEAST_FOLDED)
+        words_ = (word for row in self._rows for word in row[place].split(" "))
+        return max(_LEAST_FOLDED // 2, *map(width, words_))
 
     def __len__(self) -> int:
         return len(self._rows) - 1
+
+
+def _say_row(row: Sequence[str], widths: Sequence[int]) -> None:
+    cells = [wrapped(cell, wide, wide) for cell, wide in zip(row, widths, strict=True)]
+    for lines in itertools.zip_longest(*cells, fillvalue=""):
+        say("  ".join(padded(line, wide) for line, wide in zip(lines, widths, strict=True)).rstrip())
 
 
 def show_rows(titles: Sequence[str], rows: Iterable[Sequence[object]], empty_key: str) -> None:

@@ -82,6 +82,20 @@ def test_where_the_last_column_would_be_narrow_it_goes_below_in_every_row(
     ]
 
 
+def test_long_cells_are_folded_before_anything_goes_below_and_no_word_is_cut(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "44")
+    table = Table("Figure", "Value", "From")
+    table.add("Time to acknowledge (MTTA)", "mean 0.1 min, median 0.1 min", "n = 4")
+    table.show()
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "Time to             mean 0.1 min,      n = 4",
+        "acknowledge (MTTA)  median 0.1 min",
+    ]
+
+
 def test_with_hardly_any_room_lines_are_left_to_the_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
