@@ -118,7 +118,7 @@ async def states(_request: assist.FixStates, session: Session, emit: Emit) -> No
 def _services(session: Session, emit: Emit) -> tuple[FixServices, SessionObserver]:
     if session.fixes is None:
         raise RelevoError(Code.SCOPE_NOT_GRANTED, "fix")
-    return session.fixes, SessionObserver(session, emit, session.fixes.language)
+    return session.fixes, SessionObserver(session, emit, session.fixes)
 
 
 def _credentials(session: Session) -> Credentials:

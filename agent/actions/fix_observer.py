@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from agent.actions.context import Emit, Session
 from agent.fixes.runs import Run
+from agent.fixes.services import FixServices
 from agent.journal import Journal
 from agent.redaction.redactor import Redactor
 from protocol.assist import FixOutcome, Parameter
@@ -16,7 +17,7 @@ from protocol.fix_states import RunState
 from protocol.scopes import Clearance
 from protocol.sshkeys import Signer
 from protocol.wire import facts
-from protocol.wording import Language, Words
+from protocol.wording import Words
 from protocol.wording.fix_steps import TABLE
 
 _logger = logging.getLogger(__name__)
@@ -79,10 +80,11 @@ def record_step(journal: Journal, signer: Signer, run: Run, params: str) -> None
 class SessionObserver:
     """``agent.fixes.engine.Observer`` of one request."""
 
-    def __init__(self, session: Session, emit: Emit, language: Language) -> None:
+    def __init__(self, session: Session, emit: Emit, fixes: FixServices) -> None:
         self._session = session
         self._emit = emit
-        self._words = Words(language, TABLE)
+        self._fixes = fixes
+        self._words = Words(fixes.language, TABLE)
         self._redactor = Redactor(session.clearance, session.pseudonym_key)
         self._journal_redactor = Redactor(Clearance.R1, session.pseudonym_key)
 
@@ -104,12 +106,17 @@ class SessionObserver:
             _logger.warning("fix run %s goes on unheard: %s", run.id, error.code)
 
     async def ask(self, run: Run, plan: str) -> None:
-        """Ask the user of this machine, with the plan in full: it is their machine."""
+        """Ask the user of this machine, with the plan in full: it is their machine.
+
+        Raises:
+            RelevoError: the user's answer; ``revoked`` or ``stale-trust`` when it came too late.
+        """
         spanish = self._words.language == "es"
         title = run.title_es if spanish else run.title_en
         key = "ask.undo" if run.state not in BEFORE_CHANGE else "ask"
         question = self._words(key, technician=self._session.technician.name, title=title)
         await self._session.ask_user(question, plan)
+        await self._fixes.require_unrevoked(run)
 
     def text(self, text: str) -> str:
         """``text`` as this technician may see it."""

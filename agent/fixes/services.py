@@ -59,6 +59,21 @@ class FixServices:
 
         return self.root if await self.trusted.with_repository(reads) == "root" else self.user
 
+    async def require_unrevoked(self, run: Run) -> None:
+        """What was approved when a run began may not be any more once the user has answered.
+
+        Raises:
+            RelevoError: ``revoked``, also for other bytes under its name; ``stale-trust``.
+        """
+        await self.trusted.for_fixes()
+        named = await self.trusted.with_repository(
+            lambda source: [
+                ref.sha256 for ref in source.fixes() if (ref.id, ref.version) == (run.fix, run.fix_version)
+            ]
+        )
+        if run.fix_sha256 not in named:
+            raise RelevoError(Code.REVOKED, f"fix {run.fix}/{run.fix_version}")
+
     async def states(self, credentials: Papers, observer: Observer) -> tuple[Run, ...]:
         """The ticket's runs of both kinds, oldest first; the helper's only where there is one."""
         runs = await self.user.states(credentials, observer)

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +157,20 @@ async def test_the_user_is_asked_in_plain_words_with_the_whole_plan(room: Room, 
     assert detail == f"make {mark}\n"
     assert room.entries()[-1][1]["state"] == "denied"
     assert not mark.exists()
+
+
+async def test_a_fix_that_is_revoked_while_the_user_reads_its_plan_is_not_run(room: Room, mark: Path) -> None:
+    read = room.ask
+
+    async def read_for_long(question: str, detail: str) -> None:
+        await read(question, detail)
+        room.world.served.revoke(fixes=("count",))
+
+    room.session = replace(room.session, ask_user=read_for_long)
+    with pytest.raises(RelevoError) as caught:
+        await room.run("count", mark=str(mark))
+    assert caught.value.code is Code.REVOKED
+    assert (len(room.questions), mark.exists(), room.entries()[-1][1]["state"]) == (1, False, "cancelled")
 
 
 async def test_a_fix_that_failed_ends_with_its_own_code(room: Room, mark: Path) -> None:
