@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import re
 
-from protocol.redaction.rules import Family, Rule
+from protocol.redaction.rules import Family, Later, Rule
 
 _I = re.IGNORECASE
-SID = re.compile(
-    r"(?<![A-Za-z0-9-])S-1-(?:5-21(?:-\d{1,10}){3,4}|12-1(?:-\d{1,10}){4})(?![0-9A-Za-z]|-\d)", _I
-)
+SID = Later(r"(?<![A-Za-z0-9-])S-1-(?:5-21(?:-\d{1,10}){3,4}|12-1(?:-\d{1,10}){4})(?![0-9A-Za-z]|-\d)", _I)
 _VALUE = r"(?:[^\s\0,+;=\\\"'<>()*]|[ ](?! )|(?<=\w)'(?=\w)|\\{1,4}(?:[,+;=\"<>#\\ ]|[0-9a-f]{2})){1,128}+"
 _BEHIND = re.compile(rf"(?:[,+;][ ]?[a-z]{{1,24}}={_VALUE}){{1,20}}+", _I)
 """The rest of a distinguished name."""
@@ -23,15 +21,15 @@ _PEOPLE = re.compile(
 )
 _NOT_PEOPLE = re.compile(r"[,+;] ?(?:ou|cn)=(?:groups?|grupos|configuration|system|builtin|schema)\b", _I)
 _CONTAINERS = frozenset({"users", "people", "groups", "computers", "builtin", "system", "configuration"})
-LDAP_LOGIN = re.compile(
+LDAP_LOGIN = Later(
     rf"(?<![\w-])(?:uid|samaccountname|memberuid)=(?P<v>{_VALUE})(?=[,+;][ ]?[a-z]{{1,24}}=|\))", _I
 )
-LDAP_NAME = re.compile(
+LDAP_NAME = Later(
     rf"(?<![\w-])(?:cn=(?P<dn>{_VALUE})(?=[,+;][ ]?[a-z]{{1,24}}=)"
     rf"|(?<=\()(?:cn|sn|givenname|displayname)=(?P<filter>{_VALUE})(?=\)))",
     _I,
 )
-LDAP_DOMAIN = re.compile(r"(?<![\w-])dc=(?P<v>[\w-]{1,63}+(?:[ ]?,[ ]?dc=[\w-]{1,63}+){1,10}+)", _I)
+LDAP_DOMAIN = Later(r"(?<![\w-])dc=(?P<v>[\w-]{1,63}+(?:[ ]?,[ ]?dc=[\w-]{1,63}+){1,10}+)", _I)
 
 
 def plain_name(found: str) -> str:

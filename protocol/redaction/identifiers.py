@@ -6,18 +6,18 @@ import re
 
 from protocol.redaction.directory import DIRECTORY_RULES
 from protocol.redaction.payments import IBAN_RULE
-from protocol.redaction.rules import Family, Rule
+from protocol.redaction.rules import Family, Later, Rule
 from protocol.redaction.wordlists import CLEAR_PARTS, COMMON_WORDS, TLDS, TWO_FACED_TLDS
 
 _I = re.IGNORECASE
-MAIL = re.compile(r"(?<![\w.+-])[\w.+'-]{1,64}+(?:@|%40|\\u0040)[A-Za-z0-9][A-Za-z0-9.-]{0,250}[A-Za-z0-9]")
-PHONE = re.compile(
+MAIL = Later(r"(?<![\w.+-])[\w.+'-]{1,64}+(?:@|%40|\\u0040)[A-Za-z0-9][A-Za-z0-9.-]{0,250}[A-Za-z0-9]")
+PHONE = Later(
     r"(?<![\w.+-])(?:\+[1-9](?:[ .()-]{0,2}\d){7,14}"
     r"|(?:tel|phone|mobile|m[óo]vil|tel[ée]fono|fax)\.?[\"']?[ \t]{0,3}[:=#]?[ \t]{0,3}[\"']?(?P<v>\+?\d(?:[ .()-]{0,2}\d){6,14})"
     r"|\(\d{3}\) ?\d{3}[-.]\d{4}|\d{3}-\d{3}-\d{4}|[6789]\d\d \d{3} \d{3}|[6789]\d\d \d\d \d\d \d\d)(?![\w-])",
     _I,
 )
-MAC = re.compile(
+MAC = Later(
     r"(?<![0-9A-Za-z:.-])(?:[0-9a-f]{2}(?P<sep>[:-])[0-9a-f]{2}(?:(?P=sep)[0-9a-f]{2}){4}(?:(?P=sep)[0-9a-f]{2}){0,14}"
     r"|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4})(?![0-9a-f:-]*[0-9a-z])"
     # names of interfaces after their address (systemd.net-naming-scheme(7)), and of devices in BlueZ's tree
@@ -25,21 +25,21 @@ MAC = re.compile(
     r"|(?<=dev_)(?:[0-9a-f]{2}_){5}[0-9a-f]{2}(?![0-9a-z])",
     _I,
 )
-IPV4 = re.compile(r"(?:(?<![A-Za-z\d.])|(?<=ip))(?:\d{1,3}\.){3}\d{1,3}(?![\w+~])(?!\.\d|-\d{1,6}(?![\d.]))")
-IPV4_IN_NAME = re.compile(r"(?<![0-9A-Za-z])ip-\d{1,3}-\d{1,3}-\d{1,3}-\d{1,3}(?![\w])", _I)
-IPV6 = re.compile(
+IPV4 = Later(r"(?:(?<![A-Za-z\d.])|(?<=ip))(?:\d{1,3}\.){3}\d{1,3}(?![\w+~])(?!\.\d|-\d{1,6}(?![\d.]))")
+IPV4_IN_NAME = Later(r"(?<![0-9A-Za-z])ip-\d{1,3}-\d{1,3}-\d{1,3}-\d{1,3}(?![\w])", _I)
+IPV6 = Later(
     # ``::ffff:192.0.2.7`` first: its beginning alone is an address too, and would leave the rest in clear
     r"(?<![\w:.-])(?=[0-9a-f:]{0,8}:)[0-9a-f]{0,4}(?:(?::[0-9a-f]{0,4}){1,6}:\d{1,3}(?:\.\d{1,3}){3}(?!\w)"
     r"|(?::[0-9a-f]{0,4}){2,7}(?![\w:]))",
     _I,
 )
-IPV6_REVERSE = re.compile(r"(?<![\w.-])(?:[0-9a-f]\.){1,32}+ip6\.arpa(?![\w-])", _I)
-SSID = re.compile(
+IPV6_REVERSE = Later(r"(?<![\w.-])(?:[0-9a-f]\.){1,32}+ip6\.arpa(?![\w-])", _I)
+SSID = Later(
     r"\b(?:e?ssid|wi-?fi network|wireless network|(?:added )?'ssid' value)[\"']?[ \t]{0,3}[:=]?[ \t]{0,3}"
     r"(?:\\?\"(?P<a>[^\"\\\n]{1,64}+)|'(?P<b>[^'\n]{1,64}+)|(?<=[:=])(?P<c>[^\s\"',;]{1,64}+)|(?<=[:=] )(?P<d>[^\s\"',;]{1,64}+))",
     _I,
 )
-SERIAL = re.compile(
+SERIAL = Later(
     r"\b(?:serial(?:[ _-]?(?:number|num|no\.?|nr))?|s/n|ID_SERIAL(?:_SHORT)?|(?:service|asset)[ _-]?tag|machine[ _-]?id|imei|wwn)"
     r"(?:\\?[\"'])?[ \t]{0,40}[:=#][ \t]{0,20}(?:\\?[\"'])?(?P<v>[\w./-]{3,80}+)"
     r"|\b(?:ata|nvme|scsi|usb|mmc)-[\w.-]{2,80}?_(?P<w>[A-Za-z0-9-]{6,40}+)(?=(?:-part\d+)?(?:-\d:\d)?(?:[\s\"':,]|$))",
@@ -55,20 +55,20 @@ _ROOT = (
 )
 _PART = r"[^\s\0/\\\"'<>|:;,)\]}]{0,255}+"
 _DOCUMENT = r"\.(?:pdf|docx?|xlsx?|pptx?|od[tspg]|rtf|txt|csv|jpe?g|png|gif|heic|mp[34]|mov|avi|mkv|zip|rar|7z|eml|msg|pst)\b"
-HOME = re.compile(
+HOME = Later(
     rf"{_ROOT}(?P<rest>(?:{_SEP}{_PART}){{0,40}}+"
     # blanks in names: up to a known ending, or while a folder follows
     rf"(?:(?:[ ][^\s\0/\\\"'<>|:;,]{{1,60}}){{1,5}}?(?:{_DOCUMENT}|(?:{_SEP}{_PART}){{1,40}}+))?)",
     _I,
 )
-HOME_QUOTED = re.compile(
+HOME_QUOTED = Later(
     rf"(?P<quote>[\"'])(?=[^\"'\n\0]{{1,4000}}+(?P=quote))(?=[a-z%/]){_ROOT}(?P<rest>{_SEP}[^\n\0\"']{{0,4000}}+)",
     _I,
 )
-DOMAIN = re.compile(
+DOMAIN = Later(
     r"(?<![\w.-])(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})\.){1,10}(?P<tld>[A-Za-z]{2,24}|xn--[a-z0-9-]{2,40})\.?(?![\w-]|\.\w)"
 )
-URL_HOST = re.compile(r"://(?:<secret:userinfo>@)?(?P<v>[A-Za-z0-9_][\w.-]{0,250})(?![\w.])", _I)
+URL_HOST = Later(r"://(?:<secret:userinfo>@)?(?P<v>[A-Za-z0-9_][\w.-]{0,250})(?![\w.])", _I)
 _NO_DOMAINS = ("asp.net", "vb.net", "ado.net", "java.io", "std.io")
 PUBLIC_DOMAINS = (
     "debian.org", "ubuntu.com", "canonical.com", "launchpad.net", "fedoraproject.org", "redhat.com",
@@ -109,7 +109,7 @@ def _is_login(_match: re.Match[str], found: str) -> bool:
 
 
 def _user(trigger: str, context: str) -> Rule:
-    return Rule(Family.PERSON, "user", trigger, re.compile(context + _LOGIN, _I), _is_login)
+    return Rule(Family.PERSON, "user", trigger, Later(context + _LOGIN, _I), _is_login)
 
 
 _ASSIGNED = r"(?:user|usr|name|login|acct|account|usuario|owner|sender)"

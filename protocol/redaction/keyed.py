@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from protocol.redaction.rules import Family, Rule
+from protocol.redaction.rules import Family, Later, Rule
 from protocol.redaction.values import (
     BARE,
     GAP,
@@ -27,9 +27,7 @@ _SPOKEN = r"(?:password|passwd|passphrase|passcode|contrase(?:ñ|n)a|clave|secre
 
 
 def _rule(pattern: str) -> Rule:
-    return Rule(
-        Family.SECRET, "password", TRIGGER, re.compile(pattern, re.IGNORECASE | re.MULTILINE), is_secret
-    )
+    return Rule(Family.SECRET, "password", TRIGGER, Later(pattern, re.IGNORECASE | re.MULTILINE), is_secret)
 
 
 KEYED_RULES: tuple[Rule, ...] = (

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from protocol.redaction.rules import Family, Rule
+from protocol.redaction.rules import Family, Later, Rule
 
 _RANGES = (
     (re.compile(r"4"), (13, 16, 19)),  # Visa
@@ -31,10 +31,10 @@ _LENGTHS = {
 }  # fmt: skip
 """Length of an IBAN: the countries that have it."""
 
-CARD = re.compile(
+CARD = Later(
     r"(?<![\w.+-])(?:\d{13,19}|\d{4}([ .-])\d{4}\1\d{4}\1\d{4}|3\d{3}([ .-])\d{6}\2\d{4,5})(?!\w|\.\d)"
 )
-IBAN = re.compile(
+IBAN = Later(
     r"(?<![\w.+-])(?:"
     + "|".join(
         rf"(?:{'|'.join(countries.split())})\d\d(?:[ -]?[A-Z0-9]){{{length - 4}}}"

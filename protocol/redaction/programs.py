@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from protocol.redaction.rules import Family, Rule
+from protocol.redaction.rules import Family, Later, Rule
 from protocol.redaction.values import GAP, WORD, is_secret
 
 _QUOTE = r"\\{0,7}[\"']"
@@ -14,12 +14,12 @@ _AHEAD = r"\b[^\n]{0,400}?[ \t\0\"']"
 
 
 def _rule(kind: str, trigger: str, pattern: str) -> Rule:
-    return Rule(Family.SECRET, kind, trigger, re.compile(pattern, re.IGNORECASE | re.MULTILINE), is_secret)
+    return Rule(Family.SECRET, kind, trigger, Later(pattern, re.IGNORECASE | re.MULTILINE), is_secret)
 
 
 def _option(programs: str, option: str) -> Rule:
     """``program … -o SECRET``: options are told apart by case."""
-    pattern = re.compile(rf"\b(?:{programs}){_AHEAD}{option}(?!\w){_ARGUMENT}")
+    pattern = Later(rf"\b(?:{programs}){_AHEAD}{option}(?!\w){_ARGUMENT}")
     return Rule(Family.SECRET, "password", rf"\b(?:{programs})\b", pattern, is_secret)
 
 
@@ -28,7 +28,7 @@ PROGRAM_RULES: tuple[Rule, ...] = (
         Family.SECRET,
         "password",
         r"mysql|mariadb|mongo|sshpass|7z|zip",
-        re.compile(
+        Later(
             rf"\b(?:mysql\w*|mariadb[\w-]*|7z[az]?|unzip|zip|mongo\w*|sshpass){_AHEAD}"
             rf"-[pP](?:{GAP}{WORD}|(?P<a>[^\s\0\"'=][^\s\0\"']{{0,400}}+))"
         ),
@@ -44,7 +44,7 @@ PROGRAM_RULES: tuple[Rule, ...] = (
         Family.SECRET,
         "password",
         r"curl|wget|smbclient|rpcclient|\bnet ",
-        re.compile(
+        Later(
             rf"\b(?:curl|wget|smbclient|rpcclient|net){_AHEAD}(?:-u|-U|--user|--proxy-user)"
             rf"(?:(?:{_QUOTE})?[ \t\0,=]{{1,8}}+(?:{_QUOTE})?|)[^\s\0\"':%]{{1,200}}+[:%](?P<d>[^\s\0\"']{{1,400}}+)"
         ),

@@ -101,7 +101,7 @@ class Redactor:
         on other disks or has no folder at all is named by the user and hidden as such."""
         if self._hiding.business is Treatment.CLEAR or paths.is_technical(path):
             return self.text(path)
-        if identifiers.HOME.match(path):
+        if identifiers.HOME.compiled.match(path):
             return self.text(paths.one_word(path)).replace(paths.BLANK, " ")
         return paths.masked(path, self._hiding.file)
 

@@ -26,6 +26,28 @@ class Family(enum.Enum):
     NETWORK = "network"
 
 
+class Later:
+    """A pattern that is compiled when a text first needs it.
+
+    To compile all of them takes longer than many a program that redacts has to work, and few texts need more
+    than some.
+    """
+
+    __slots__ = ("_compiled", "_flags", "_source")
+
+    def __init__(self, source: str, flags: int = 0) -> None:
+        self._source = source
+        self._flags = flags
+        self._compiled: re.Pattern[str] | None = None
+
+    @property
+    def compiled(self) -> re.Pattern[str]:
+        """Raises re.error for what is no pattern; a test compiles every rule's."""
+        if self._compiled is None:
+            self._compiled = re.compile(self._source, self._flags)
+        return self._compiled
+
+
 @dataclass(frozen=True)
 class Rule:
     """Find one form of a secret or an identifier.
@@ -41,7 +63,7 @@ class Rule:
     family: Family
     kind: str
     trigger: str
-    pattern: re.Pattern[str]
+    pattern: Later
     accept: Callable[[re.Match[str], str], bool] | None = None
 
 
@@ -96,4 +118,4 @@ class Engine:
 
 
 def _run(rule: Rule, text: str, replace: Replace) -> str:
-    return rule.pattern.sub(lambda match: replace(rule, match), text)
+    return rule.pattern.compiled.sub(lambda match: replace(rule, match), text)

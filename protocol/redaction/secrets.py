@@ -11,7 +11,7 @@ import re
 from protocol.redaction.keyed import KEYED_RULES
 from protocol.redaction.payments import CARD_RULE
 from protocol.redaction.programs import PROGRAM_RULES
-from protocol.redaction.rules import Family, Rule
+from protocol.redaction.rules import Family, Later, Rule
 from protocol.redaction.values import GAP, is_secret
 
 _I = re.IGNORECASE
@@ -37,7 +37,7 @@ def _bearer(_match: re.Match[str], value: str) -> bool:
     return any(char in "0123456789=._-+/" for char in value)
 
 
-TOKENS = re.compile(
+TOKENS = Later(
     r"(?<![A-Za-z0-9])(?:"
     r"A(?:KIA|SIA|GPA|IDA|ROA)[0-9A-Z]{12,}|AIza[0-9A-Za-z_-]{20,}|ya29\.[0-9A-Za-z_-]{10,}|GOCSPX-[\w-]{10,}|"
     r"gh[pousr]_[0-9A-Za-z]{10,}|github_pat_\w{10,}|gl(?:pat|ptt|dt|rt|soat|cbt|ft|imt|agent)-[\w.-]{10,}|"
@@ -54,7 +54,7 @@ SECRET_RULES: tuple[Rule, ...] = (
         Family.SECRET,
         "auth-header",
         r"authorization|x-(?:api|auth|access|amz|csrf|gitlab|vault)|www-authenticate",
-        re.compile(
+        Later(
             r"\b(?:proxy-)?authorization\\*[\"']?[ \t]*[:=,][ \t]*[\[(]?b?\\*[\"']?(?P<v>[^\"'\\\n\0]{1,8000}+)"
             r"|\bx-(?:api-key|auth-token|access-token|amz-security-token|csrf-token|gitlab-token|vault-token)"
             r"\\*[\"']?[ \t]*[:=,][ \t]*[\[(]?b?\\*[\"']?(?P<x>[^\"'\\\n\0]{1,8000}+)",
@@ -66,7 +66,7 @@ SECRET_RULES: tuple[Rule, ...] = (
         Family.SECRET,
         "cookie",
         "cookie",
-        re.compile(
+        Later(
             r"\b(?:set-)?cookie2?\\*[\"']?[ \t]*[:=,][ \t]*[\[(]?b?\\*[\"']?(?P<v>[^\"'\\\n\0]{1,16000}+)",
             _I,
         ),
@@ -76,7 +76,7 @@ SECRET_RULES: tuple[Rule, ...] = (
         Family.SECRET,
         "userinfo",
         r"://|:\\+/|%3a%2f%2f",
-        re.compile(
+        Later(
             r"(?::\\{0,7}/\\{0,7}/|%3a%2f%2f)"
             r"(?P<v>[^\s\0/?#@:\"'<>\\]{0,300}+:[^\s\0\"'<>]{0,600}(?=@|%40)|[^\s\0/?#@:\"'<>\\%]{1,300}+(?=@|%40))",
             _I,
@@ -87,13 +87,13 @@ SECRET_RULES: tuple[Rule, ...] = (
         Family.SECRET,
         "otp",
         "otpauth",
-        re.compile(r"otpauth(?:-migration)?:\\?/\\?/(?P<v>[^\s\0\"'<>]{1,2000}+)", _I),
+        Later(r"otpauth(?:-migration)?:\\?/\\?/(?P<v>[^\s\0\"'<>]{1,2000}+)", _I),
     ),
     Rule(
         Family.SECRET,
         "jwt",
         "eyj",
-        re.compile(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{10,}+(?:\.[A-Za-z0-9_-]*+){0,4}+"),
+        Later(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{10,}+(?:\.[A-Za-z0-9_-]*+){0,4}+"),
     ),
     Rule(
         Family.SECRET,
@@ -106,7 +106,7 @@ SECRET_RULES: tuple[Rule, ...] = (
         Family.SECRET,
         "token",
         "hooks|webhook",
-        re.compile(
+        Later(
             r"(?:hooks\.slack\.com/(?:services|workflows)|discord(?:app)?\.com/api/webhooks)/(?P<v>[\w/-]{10,}+)"
         ),
     ),
@@ -114,14 +114,14 @@ SECRET_RULES: tuple[Rule, ...] = (
         Family.SECRET,
         "token",
         "bearer|basic|negotiate|digest",
-        re.compile(r"\b(?:bearer|basic|negotiate)[ \t]{1,4}+(?P<v>[A-Za-z0-9._~+/-]{8,}+=*+)", _I),
+        Later(r"\b(?:bearer|basic|negotiate)[ \t]{1,4}+(?P<v>[A-Za-z0-9._~+/-]{8,}+=*+)", _I),
         _bearer,
     ),
     Rule(
         Family.SECRET,
         "hash",
         r"\$|\{(?:s?sha|crypt|smd5|pbkdf2|argon)|:::",
-        re.compile(
+        Later(
             r"\$(?:1|2[abxy]?|5|6|7|8|9|y|gy|sha1|md5|apr1|argon2\w{1,2}|pbkdf2[\w-]*|scrypt)\$[./A-Za-z0-9$=,+-]{12,}+"
             r"|\{(?:s?sha\d{0,3}|crypt|smd5|pbkdf2[\w-]{0,10}|argon2)\}[./A-Za-z0-9$=,+-]{8,}+"
             r"|\b[0-9a-f]{32}:[0-9a-f]{32}(?=:::)",
@@ -132,7 +132,7 @@ SECRET_RULES: tuple[Rule, ...] = (
         Family.SECRET,
         "community",
         "community|com2sec|snmp",
-        re.compile(
+        Later(
             r"\b(?:r[ow]community6?|trap(?:sink|2sink)?community|snmp-server[ \t]+community|community[ \t]+string)"
             r"[ \t:=]{1,8}+(?P<a>[^\s\0#]{1,200}+)"
             r"|\bcom2sec6?[ \t]+\S{1,100}+[ \t]+\S{1,100}+[ \t]+(?P<b>[^\s\0]{1,200}+)"
@@ -147,7 +147,7 @@ SECRET_RULES: tuple[Rule, ...] = (
         "password",
         r"requirepass|masterauth|identified (?:by|as|with)|bindpw|rootpw|createuser|\bpass:|\blogin[ \t]+\S+\s+password|"
         r"enable[ \t]+secret",
-        re.compile(
+        Later(
             r"(?:^|[\s\0])(?:requirepass|masterauth|bindpw|rootpw(?:[ \t]+--\w+)*|enable[ \t]+secret(?:[ \t]+\d)?)[ \t]{1,20}+(?P<a>[^\s\0]{1,400}+)"
             r"|\bidentified[ \t]+(?:with[ \t]+\S{1,60}+[ \t]+)?(?:by|as)[ \t]+(?:password[ \t]+)?\\{0,7}[\"'](?P<b>[^\"'\\\n]{1,400}+)"
             r"|\bcreateuser[ \t]+\S{1,100}+[ \t]+(?:md5|sha\S{0,6})[ \t]+[\"']?(?P<c>[^\n\0]{1,400}+)"
@@ -161,7 +161,7 @@ SECRET_RULES: tuple[Rule, ...] = (
         Family.SECRET,
         "token",
         r"[?&](?:code|sig|signature|key|auth|ticket|nonce|x-amz-\w+|sas)=",
-        re.compile(
+        Later(
             r"[?&](?:code|sig|signature|key|auth|ticket|nonce|x-amz-(?:signature|credential|security-token)|sas)="
             r"(?P<v>[^\s\0\"'<>&#]{1,4000}+)",
             _I,
@@ -175,7 +175,7 @@ SECRET_RULES: tuple[Rule, ...] = (
         Family.SECRET,
         "password",
         r"(?m)^[\w.*-]+:(?:\d{2,5}|\*):[\w.*-]+:[\w.*@-]+:[^\s:]+$|(?m)^\[?[\w.-]+(?:\]|:\d{2,5})+[ \t]+[\w.@+-]+:\S+$",
-        re.compile(
+        Later(
             r"^[\w.*-]{1,200}+:(?:\d{2,5}|\*):[\w.*-]{1,100}+:[\w.*@-]{1,100}+:(?P<a>[^\s\0:]{1,400}+)$"
             r"|^(?:\[[\w.-]{1,200}+\](?::\d{2,5})?|[\w.-]{1,200}+:\d{2,5})[ \t]{1,20}+[\w.@+-]{1,200}+:(?P<b>[^\s\0:/\d][^\s\0]{0,400}+)$",
             re.MULTILINE,
@@ -185,7 +185,7 @@ SECRET_RULES: tuple[Rule, ...] = (
         Family.SECRET,
         "key",
         r"[a-z0-9+/]{60}",
-        re.compile(r"(?<![A-Za-z0-9+/_.-])[A-Za-z0-9+/]{60,}+={0,2}+(?![A-Za-z0-9_-])"),
+        Later(r"(?<![A-Za-z0-9+/_.-])[A-Za-z0-9+/]{60,}+={0,2}+(?![A-Za-z0-9_-])"),
         _upper_and_digit,
     ),
 )

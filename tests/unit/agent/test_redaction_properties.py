@@ -65,7 +65,7 @@ def test_a_trigger_occurs_wherever_its_rule_finds_something(text: str) -> None:
     text = text.encode("utf-8", "backslashreplace").decode()
     one = redactor(Clearance.R1)
     for rule in (*SECRET_RULES, *IDENTIFIER_RULES):
-        for match in rule.pattern.finditer(text):
+        for match in rule.pattern.compiled.finditer(text):
             if one._replace(rule, match) != match[0]:
                 assert re2.search(rule.trigger, match[0], OPTIONS) or re2.search(rule.trigger, text, OPTIONS)
 
