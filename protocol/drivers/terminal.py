@@ -88,7 +88,7 @@ class _Worded(click.Command):
     """Help texts looked up in the tables; ``<key>.example`` is shown as an example where it exists."""
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        pieces = " ".join(self.collect_usage_pieces(ctx))
+        pieces = usage.worded(" ".join(self.collect_usage_pieces(ctx)), _words)
         formatter.write_usage(ctx.command_path, pieces, prefix=_words("help.usage"))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -134,7 +134,8 @@ class Option(click.Option):
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         text = _words(self.help) if self.help and _words.has(self.help) else self.help or ""
-        return None if self.hidden else (self.get_help_spec(ctx), text + usage.extras(self, ctx, _words))
+        spec = usage.worded(self.get_help_spec(ctx), _words)
+        return None if self.hidden else (spec, text + usage.extras(self, ctx, _words))
 
 
 class Command(_Worded):

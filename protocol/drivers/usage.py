@@ -9,6 +9,70 @@ import click
 from protocol.wording import Words
 
 _EXTRA = re.compile(r"unexpected extra arguments? \((.*)\)", re.DOTALL)
+_METAVARS = {
+    "OPTIONS": "metavar.options",
+    "COMMAND": "metavar.command",
+    "ARGS": "metavar.arguments",
+    "RANGE": "metavar.number",
+    "INTEGER": "metavar.number",
+    "FLOAT": "metavar.number",
+    "TEXT": "metavar.text",
+    "PATH": "metavar.path",
+    "TICKET": "metavar.ticket",
+    "FILE": "metavar.file",
+    "TOKEN_FILE": "metavar.token",
+    "DIR": "metavar.folder",
+    "CUSTOMER": "metavar.customer",
+    "FIX": "metavar.fix",
+    "ARTICLE": "metavar.article",
+    "KNOWN_ERROR": "metavar.known-error",
+    "REASON": "metavar.reason",
+    "AGENT": "metavar.machine",
+    "DURATION": "metavar.duration",
+    "TIME": "metavar.time",
+    "ADDRESS": "metavar.address",
+    "SCOPE": "metavar.scope",
+    "NAME": "metavar.name",
+    "VALUE": "metavar.value",
+    "CATEGORY": "metavar.category",
+    "REQUEST": "metavar.request",
+    "QUEUE": "metavar.queue",
+    "CODE": "metavar.code",
+    "SESSION": "metavar.session",
+    "SCORE": "metavar.score",
+    "GUIDE": "metavar.guide",
+    "STEP": "metavar.step",
+    "ANSWER": "metavar.answer",
+    "LEVEL": "metavar.level",
+    "ARTIFACT": "metavar.artifact",
+    "SYSTEM": "metavar.system",
+    "HOST": "metavar.host",
+    "USER": "metavar.user",
+    "EVENT": "metavar.event",
+    "TITLE": "metavar.title",
+    "PERSON": "metavar.person",
+    "RESOLUTION": "metavar.resolution",
+    "ROLE": "metavar.role",
+    "INVITATION": "metavar.invitation",
+    "GRANT": "metavar.grant",
+    "ZONE": "metavar.zone",
+    "HOURS": "metavar.hours",
+    "YEAR": "metavar.year",
+    "TIER": "metavar.tier",
+    "QUERY": "metavar.query",
+    "RISK": "metavar.risk",
+}
+_METAVAR = re.compile(r"INTEGER RANGE|FLOAT RANGE|[A-Z][A-Z_]+")
+
+
+def worded(names: str, w: Words) -> str:
+    """``[OPTIONS] TICKET`` in the reader's language; what is no word of ours stays."""
+    return _METAVAR.sub(lambda found: _one(found[0], w), names)
+
+
+def _one(name: str, w: Words) -> str:
+    key = _METAVARS.get(name.removeprefix("INTEGER ").removeprefix("FLOAT "))
+    return w(key) if key else name
 
 
 def fault(error: click.ClickException, w: Words) -> str:
@@ -19,7 +83,7 @@ def fault(error: click.ClickException, w: Words) -> str:
         case click.NoSuchOption():
             said = _perhaps(w("usage.no-option", name=error.option_name), error.possibilities, w)
         case click.MissingParameter():
-            said = w("usage.missing", name=_name(error.param))
+            said = w("usage.missing", name=_name(error.param, w))
         case click.BadOptionUsage():
             said = w("usage.no-value", name=error.option_name)
         case click.BadParameter():
@@ -38,7 +102,7 @@ def _plain(message: str, w: Words) -> str:
 
 
 def _bad_value(error: click.BadParameter, w: Words) -> str:
-    name, kind = _name(error.param), error.param.type if error.param else None
+    name, kind = _name(error.param, w), error.param.type if error.param else None
     if isinstance(kind, click.Choice):
         return w("usage.choices", name=name, choices=", ".join(str(choice) for choice in kind.choices))
     if isinstance(kind, click.IntRange):
@@ -52,12 +116,12 @@ def _perhaps(fault: str, names: list[str] | None, w: Words) -> str:
     return w("usage.perhaps", fault=fault, names=", ".join(names)) if names else fault
 
 
-def _name(parameter: click.Parameter | None) -> str:
+def _name(parameter: click.Parameter | None, w: Words) -> str:
     """``--minutes`` or ``TICKET``, as the help page writes it."""
     if parameter is None:
         return "?"
     if isinstance(parameter, click.Argument):
-        return (parameter.metavar or parameter.name or "?").upper()
+        return worded((parameter.metavar or parameter.name or "?").upper(), w)
     return max(parameter.opts, key=len)
 
 

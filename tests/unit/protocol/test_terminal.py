@@ -58,11 +58,28 @@ def _call(*arguments: str) -> int:
     return run(prog, _TABLE, arguments=arguments)
 
 
+@pytest.mark.parametrize(
+    ("language", "shown"),
+    [
+        ("en", ("[OPTIONS] TICKET", "--minutes NUMBER", "--reason TEXT")),
+        ("es", ("[OPCIONES] TIQUE", "--minutes NÚMERO", "--reason TEXTO")),
+    ],
+)
+def test_what_stands_for_a_value_is_in_the_readers_language(
+    language: str, shown: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _call("work", "--help", "--lang", language) == 0
+    out = capsys.readouterr().out
+    assert [text for text in shown if text not in out] == []
+    assert _call("work", "--lang", language) == 2
+    assert shown[0].split()[1] in capsys.readouterr().err
+
+
 _FAULTS = [
     (["wrok"], "no command wrok", "no existe la orden wrok"),
     (["work", "T-1", "--reason", "x", "--bar"], "no option --bar", "no existe la opción --bar"),
     (["work", "T-1"], "--reason is missing", "falta --reason"),
-    (["work", "--reason", "x"], "TICKET is missing", "falta TICKET"),
+    (["work", "--reason", "x"], "TICKET is missing", "falta TIQUE"),
     (["work", "T-1", "--reason"], "--reason needs a value", "--reason necesita un valor"),
     (["work", "T-1", "--reason", "x", "--minutes", "61"], "number from 1 to 60", "entero de 1 a 60"),
     (["work", "T-1", "--reason", "x", "--minutes", "ten"], "number from 1 to 60", "entero de 1 a 60"),
