@@ -43,6 +43,8 @@ from protocol.wire import facts, from_json
 
 _logger = logging.getLogger(__name__)
 _ANSWER_WAIT_S = 20 * 60.0
+_APART_S = 1.0
+"""Between two looks at the organisation, however often the broker says that it changed."""
 _NOT_FETCHED = frozenset({Code.UNREACHABLE, Code.TIMEOUT, Code.STALE_TRUST, Code.CANNOT_RECORD})
 """Nothing new is known then; what is known may be used until it is too old."""
 
@@ -262,6 +264,7 @@ class SessionWorker:
                 _logger.warning("trust: %s", error)
                 if error.code not in _NOT_FETCHED or self._trust.age() > FRESH_FOR_READING:
                     self._finish(EndReason.REVOKED)
+            await asyncio.sleep(_APART_S)
 
     async def _watch_time(self, consent: Consent, serving: Serving) -> None:
         """SSH is there by the time that the grant names or never; and everything ends with the consent."""

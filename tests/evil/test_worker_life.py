@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from protocol import link
 from protocol.audit import Action
 from protocol.link import EndReason
 from tests.evil.broker import EvilWorld, Offered, agent_of, in_time, journal_of, signer_of, taken_ticket
+from tests.evil.front import Asked
 from tests.evil.test_crashes import family, gone, worker_of
 from tests.support.world import Machine, Person, wait_until
 
@@ -103,6 +105,24 @@ def test_a_session_that_nobody_joins_in_time_is_over(world: EvilWorld, ana: Pers
         offered = in_time(allowed)
         wait_until("the end", lambda: ended(world, machine, offered.grant) is EndReason.LINK_LOST)
     assert machine("status", "--json").json()["sessions"] == []
+
+
+def test_a_broker_that_cries_change_without_end_keeps_no_worker_busy(
+    world: EvilWorld, ana: Person, machine: Machine
+) -> None:
+    open_session(world, ana, machine)
+    control = world.evil.link(agent_of(machine))
+    looks: list[float] = []
+
+    def noted(asked: Asked) -> None:
+        if asked.path.endswith("/timestamp.json"):
+            looks.append(time.monotonic())
+
+    with world.evil.lying(ask=noted):
+        began = time.monotonic()
+        wait_until("some looks", lambda: control.send(*[link.RepositoryChanged()] * 50) or len(looks) >= 4)
+        took = time.monotonic() - began
+    assert len(looks) <= took + 2
 
 
 def test_a_technician_removed_while_the_user_reads_gets_no_consent(
