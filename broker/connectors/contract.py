@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from protocol.errors import Code
+from protocol.errors import Code, RelevoError
 from protocol.tickets import State
 
 HOLD_UP = frozenset(
@@ -101,6 +101,16 @@ Event = Opened | Said | StateSet | Moved
 
 
 @dataclass(frozen=True)
+class Torn:
+    """Something happened, and the system serves it broken: nothing but its place is known."""
+
+    event: str
+    position: int
+    error: RelevoError
+    remote: str = "?"
+
+
+@dataclass(frozen=True)
 class Changes:
     """Events in order of position, some perhaps offered before.
 
@@ -111,6 +121,8 @@ class Changes:
     cursor: int
     more: bool = False
     """Ask again at once."""
+    torn: tuple[Torn, ...] = ()
+    """Between the events, what could not be read; in order of position."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +204,8 @@ class Connector(Protocol):
 
     async def changes(self, cursor: int) -> Changes:
         """What others did after ``cursor`` in the configured queues, a bounded number of events. What the
-        connector's own user did, and what the system did by itself because of that, is left out."""
+        connector's own user did, and what the system did by itself because of that, is left out. What of it is
+        served broken is named in ``torn``, where the system answers otherwise."""
 
     async def event(self, event: str) -> Event | None:
         """One event again; None when it is the connector's own, or of no kind that matters."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -24,6 +25,7 @@ from broker.connectors.contract import (
     RemoteTicket,
     Said,
     StateSet,
+    Torn,
     Wish,
 )
 from broker.connectors.plain import Veil, Words
@@ -76,13 +78,31 @@ async def hear(channel: Channel, cursor: int) -> Changes:
     """
     changes = await channel.remote.changes(cursor)
     name, store = channel.name, channel.broker.store
-    fresh = await store.read(lambda conn: rows.unknown(conn, name, (e.event for e in changes.events)))
+    offered = [one.event for one in (*changes.events, *changes.torn)]
+    fresh = await store.read(lambda conn: rows.unknown(conn, name, offered))
+    held = await _torn(channel, [one for one in changes.torn if one.event in fresh])
     for event in changes.events:
+        if held is not None and event.position > held.position:
+            break
         if event.event in fresh:
             await take(channel, event)
+    if held is not None:
+        raise held.error
     if changes.cursor != cursor:
         await store.write(lambda tx: rows.heard(tx.conn, name, changes.cursor))
     return changes
+
+
+async def _torn(channel: Channel, torn: Sequence[Torn]) -> Torn | None:
+    """Set aside what was broken too often; the first that what comes after it waits for."""
+    held = None
+    for one in torn:
+        if channel.gives_up(rows.IN, one.event, one.error):
+            unit = functools.partial(_set_aside, channel, one, one.error)
+            channel.counted["in", await channel.broker.store.write(unit)] += 1
+        elif held is None:
+            held = one
+    return held
 
 
 async def take(channel: Channel, event: Event, *, aside: bool = False) -> None:
@@ -118,10 +138,19 @@ async def _put(channel: Channel, incoming: Incoming) -> str:
         return await store.write(functools.partial(unit, channel, event, error))
 
 
-async def again(channel: Channel, event: str) -> None:
+async def again(channel: Channel, aside: rows.Parked) -> None:
     """Try once more what was set aside. Raises RelevoError: of ``HOLD_UP``."""
-    store = channel.broker.store
-    found = await channel.remote.event(event)
+    store, event = channel.broker.store, aside.key
+    try:
+        found = await channel.remote.event(event)
+    except RelevoError as error:
+        if error.code in HOLD_UP - BROKEN:
+            raise
+        failed, now = error, channel.broker.clock()
+        await store.write(
+            lambda tx: rows.park(tx.conn, channel.name, rows.IN, event, aside.ticket, failed, now)
+        )
+        return
     if found is None:
         await store.write(lambda tx: rows.unpark(tx.conn, channel.name, rows.IN, event))
         return
@@ -242,7 +271,7 @@ def _refused(channel: Channel, event: Event, error: RelevoError, tx: Tx) -> str:
     return Outcome.REFUSED
 
 
-def _set_aside(channel: Channel, event: Event, error: RelevoError, tx: Tx) -> str:
+def _set_aside(channel: Channel, event: Event | Torn, error: RelevoError, tx: Tx) -> str:
     name, external = channel.name, channel.external(event.remote)
     first = rows.park(tx.conn, name, rows.IN, event.event, external, error, channel.broker.clock())
     if first and rows.unknown(tx.conn, name, [event.event]):

@@ -234,4 +234,4 @@ async def _again(channel: Channel) -> None:
         if one.direction == rows.OUT:
             await outward.again(channel, int(one.key))
         else:
-            await inward.again(channel, one.key)
+            await inward.again(channel, one)

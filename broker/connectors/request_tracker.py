@@ -14,7 +14,10 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from broker.connectors import rt_answers as rt
+from broker.connectors import rt_pages
 from broker.connectors.contract import (
+    BROKEN,
+    HOLD_UP,
     Capabilities,
     Changes,
     Event,
@@ -27,22 +30,19 @@ from broker.connectors.contract import (
     RemoteTicket,
     Said,
     StateSet,
+    Torn,
     Wish,
 )
 from broker.connectors.plain import from_html
+from broker.connectors.rt_pages import PATH
 from broker.connectors.web import WebClient, text_query
 from protocol.errors import Code, RelevoError
 from protocol.tickets import State
 
 T = TypeVar("T")
 
-PATH = "/REST/2.0"
-PAGE = 50
 MAX_PAGES = 10
 """Pages of one ``changes``."""
-SETTLE = timedelta(seconds=60)
-"""RT numbers a transaction when it begins and shows it when it is committed, so that a lower number may
-appear after a higher one. What is younger than this is offered again until it is older."""
 AUTOMATIC = timedelta(seconds=10)
 """RT's scrips (reopen on correspondence, ...) act as ``RT_System`` within the request that set them off."""
 SYSTEM_USERS = frozenset({"RT_System", "Nobody"})
@@ -69,7 +69,6 @@ WISHES: dict[str, Wish] = {
     "rejected": Wish.DROPPED,
     "deleted": Wish.DROPPED,
 }
-_ROW_FIELDS = "Type,Creator,Created,ObjectId,Field,OldValue,NewValue,Data"
 
 
 class RequestTracker:
@@ -140,32 +139,54 @@ class RequestTracker:
 
     async def newest(self) -> int:
         await self._ready()
-        found = await self._rows(f"{self._scope()} AND id > 0", order="DESC", per_page=1)
-        return found[0].id if found else 0
+        found = await rt_pages.rows(self._web, f"{self._scope()} AND id > 0", order="DESC", per_page=1)
+        if not found:
+            return 0
+        return found[0].id if isinstance(found[0], rt.Row) else found[0].position
 
     async def changes(self, cursor: int) -> Changes:
         await self._ready()
-        rows: list[rt.Row] = []
-        query = f"{self._scope()} AND id > {int(cursor)}"
+        rows: list[rt.Row | Torn] = []
         full = True
         for page in range(1, MAX_PAGES + 1):
-            found = await self._rows(query, page=page)
+            found, count = await rt_pages.page(self._web, self._scope(), cursor, page)
             rows += found
-            full = len(found) >= PAGE
+            full = count >= rt_pages.PAGE
             if not full:
                 break
+        whole = [row for row in rows if isinstance(row, rt.Row)]
+        events: list[Event] = []
+        torn: list[Torn] = []
+        settled = [cursor]
         now = self._web.answered or datetime.now(UTC)
-        settled = [row.id for row in rows if rt.moment(row.Created) < now - SETTLE]
-        if full:
+        for row in rows:
+            found_out = row if isinstance(row, Torn) else await self._told(row, whole)
+            if isinstance(found_out, Torn):
+                torn.append(found_out)
+            elif found_out is not None:
+                events.append(found_out)
             # More than fits in one look happened within the time to settle: going on matters more.
-            settled = [row.id for row in rows]
-        events = [event for row in rows if (event := await self._event(row, rows)) is not None]
-        return Changes(tuple(events), max([cursor, *settled]), full)
+            if full or (isinstance(row, rt.Row) and rt_pages.settled(row, now)):
+                settled.append(row.id if isinstance(row, rt.Row) else row.position)
+        return Changes(tuple(events), max(settled), full, tuple(torn))
 
     async def event(self, event: str) -> Event | None:
         await self._ready()
-        found = await self._rows(f"{self._scope()} AND id = {rt.number(event)}")
-        return await self._event(found[0], found) if found else None
+        found = await rt_pages.rows(self._web, f"{self._scope()} AND id = {rt.number(event)}")
+        for row in found:
+            if isinstance(row, Torn):
+                raise row.error
+            return await self._event(row, [row])
+        return None
+
+    async def _told(self, row: rt.Row, near: Sequence[rt.Row]) -> Event | Torn | None:
+        """As ``_event``; what of one transaction is served broken is about that one."""
+        try:
+            return await self._event(row, near)
+        except RelevoError as error:
+            if error.code in HOLD_UP - BROKEN:
+                raise
+            return Torn(str(row.id), row.id, error)
 
     def _scope(self) -> str:
         """Transactions that matter, all of which the user may see: the list is cut to pages before RT drops
@@ -174,19 +195,6 @@ class RequestTracker:
         kinds = " OR ".join(f"Type = '{kind}'" for kind in (CREATE, CORRESPOND, COMMENT, STATUS))
         moved = f"(Type = '{SET}' AND Field = 'Queue')"
         return f"ObjectType = 'RT::Ticket' AND ({queues}) AND ({kinds} OR {moved})"
-
-    async def _rows(
-        self, query: str, *, order: str = "ASC", page: int = 1, per_page: int = PAGE
-    ) -> list[rt.Row]:
-        asked = {
-            "query": query,
-            "fields": _ROW_FIELDS,
-            "orderby": "id",
-            "order": order,
-            "page": str(page),
-            "per_page": str(per_page),
-        }
-        return (await self._get("/transactions", rt.Rows, asked)).items
 
     async def _event(self, row: rt.Row, near: Sequence[rt.Row]) -> Event | None:
         """None for what this user did, or set off."""
@@ -232,8 +240,13 @@ class RequestTracker:
         return last.Creator.id if soon else row.Creator.id
 
     async def _history(self, remote: str, query: Sequence[Mapping[str, object]]) -> list[rt.Row]:
-        asked = {"query": text_query(query), "fields": _ROW_FIELDS, "orderby": "id", "per_page": "100"}
-        return (await self._get(f"/ticket/{rt.number(remote)}/history", rt.Rows, asked)).items
+        asked = {"query": text_query(query), "fields": rt_pages.FIELDS, "orderby": "id", "per_page": "100"}
+        found: list[rt.Row] = []
+        for row in rt.rows((await self._get(f"/ticket/{rt.number(remote)}/history", rt.Rows, asked)).items):
+            if isinstance(row, Torn):
+                raise row.error
+            found.append(row)
+        return found
 
     # --- tickets and words ---------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from broker.connectors.contract import Torn
 from protocol.errors import Code, RelevoError
 
 NUMBER = re.compile(r"[1-9][0-9]{0,15}")
@@ -47,7 +49,12 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Rows(msgspec.Struct, frozen=True):
-    items: list[Row] = []
+    items: list[msgspec.Raw] = []
+    """Each to be read by itself (``rows``): one that is broken spoils no others."""
+
+
+class _Numbered(msgspec.Struct, frozen=True):
+    id: Id
 
 
 class Ids(msgspec.Struct, frozen=True):
@@ -92,6 +99,26 @@ class Queue(msgspec.Struct, frozen=True):
 
 class System(msgspec.Struct, frozen=True):
     Version: str = ""
+
+
+def rows(items: Sequence[msgspec.Raw], after: int = 0) -> list[Row | Torn]:
+    """Transactions in the order in which they came. One without an id has that of the one before it (``after``
+    for the first), and is named by its content."""
+    found: list[Row | Torn] = []
+    for raw in items:
+        try:
+            row = msgspec.json.decode(raw, type=Row, strict=False)
+            found.append(row)
+            after = row.id
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
+            broken = RelevoError(Code.MALFORMED, f"a transaction: {ascii(str(error))[:200]}")
+            try:
+                after = msgspec.json.decode(raw, type=_Numbered, strict=False).id
+                found.append(Torn(str(after), after, broken))
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
+                name = hashlib.sha256(bytes(raw)).hexdigest()[:16]
+                found.append(Torn(f"?{name}", after, broken))
+    return found
 
 
 def number(text: object) -> str:

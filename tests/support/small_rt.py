@@ -34,6 +34,8 @@ class SmallRt(ThreadingHTTPServer):
         """Gives the whole raw answer instead of the honest one."""
         self.lose: Callable[[str, str], bool] = lambda method, path: False
         """The request is carried out, and its answer is never sent."""
+        self.torn: set[str] = set()
+        """Transactions whose fields it fails to show, and with them every list that would show those."""
 
     @property
     def url(self) -> str:
@@ -95,7 +97,12 @@ class SmallRt(ThreadingHTTPServer):
         if query.get("order") == "DESC":
             found.reverse()
         size, page = int(query["per_page"]), int(query.get("page", "1"))
-        return 200, {"items": found[(page - 1) * size : page * size]}
+        shown = found[(page - 1) * size : page * size]
+        if "fields" not in query:
+            return 200, {"items": [{"id": row["id"], "type": "transaction"} for row in shown]}
+        if self.torn & {row["id"] for row in shown}:
+            return 500, {"message": "Internal Server Error"}
+        return 200, {"items": shown}
 
     def history(self, ticket: str, *, query: dict[str, str], body: Any) -> Answer:
         limits = {one["field"]: one["value"] for one in json.loads(query["query"])}

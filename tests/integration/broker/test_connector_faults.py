@@ -300,6 +300,59 @@ async def test_a_transaction_that_is_served_broken_is_set_aside_and_the_rest_goe
     assert outcomes == ["set-aside"]
 
 
+_NONSENSE: dict[str, dict[str, object]] = {
+    "its time is none": {"Created": "tomorrow"},
+    "its ticket is a path": {"ObjectId": "../user/1"},
+    "its fields are of another shape": {"Creator": [], "Data": {"a": 1}},
+    "it has no number": {"id": "9" * 30},
+}
+
+
+@pytest.mark.parametrize("how", [*_NONSENSE, "the list fails with it"])
+async def test_a_list_with_a_broken_transaction_held_up_its_system_for_ever(
+    rt: SmallRt, bridge: Bridge, how: str
+) -> None:
+    before = rt.open("Before", "words")
+    rt.open("Torn", "never read")
+    row = rt.rows[-1]
+    sound, number = dict(row), row["id"]
+    row.update(_NONSENSE.get(how, {}))
+    rt.torn = {number} if how not in _NONSENSE else set()
+    after = rt.open("After", "words")
+    for _ in range(TRIES - 1):
+        assert await fails(bridge) in (Code.MALFORMED, Code.UNREACHABLE)
+        assert await bridge.parked() == []
+        assert await bridge.by_external(f"RT#{after}") == [], "what came later waits for it"
+    assert len(await bridge.by_external(f"RT#{before}")) == 1, "what came before it does not"
+    await bridge.look()
+    assert len(await bridge.by_external(f"RT#{after}")) == 1
+    (parked,) = await bridge.parked()
+    assert (parked.direction, parked.ticket, parked.tries) == ("in", "RT#?", 1)
+    await bridge.looks(2)
+
+    bridge.later(hours=1)
+    await bridge.look()
+    assert [one.tries for one in await bridge.parked()] == [2], "still broken: later once more"
+    rt.torn = set()
+    row.clear()
+    row.update(sound)
+    bridge.later(hours=1)
+    await bridge.looks(2)
+    assert len(await bridge.by_external("RT#2")) == 1
+    if "number" not in how:
+        assert await bridge.parked() == []
+
+
+async def test_two_broken_transactions_wait_no_longer_than_one(rt: SmallRt, bridge: Bridge) -> None:
+    for title in ("One", "Two"):
+        rt.open(title, "never read")
+        rt.rows[-1]["Created"] = "tomorrow"
+    for _ in range(TRIES - 1):
+        await fails(bridge)
+    await bridge.look()
+    assert len(await bridge.parked()) == 2
+
+
 async def test_a_ticket_that_is_served_broken_keeps_nothing_else_from_being_told(
     rt: SmallRt, bridge: Bridge
 ) -> None:
