@@ -216,7 +216,7 @@ def test_stop_works_at_once_whatever_has_failed(
             [str(Path(os.sys.executable).parent / "relevo-agent"), "stop", "--data", str(machine.data)],  # type: ignore[attr-defined]
             env=world.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        wait_until("the worker to be gone", lambda: gone([worker]), seconds=20)
+        wait_until("the worker to be gone", lambda: gone([worker]), seconds=40)
         out, err = stopping.communicate(timeout=60)
         assert (stopping.returncode, "Traceback" in err) == (0, False), err
         wait_until("its children to be gone", lambda: gone(everybody))

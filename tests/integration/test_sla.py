@@ -124,14 +124,19 @@ def test_a_broker_that_is_killed_again_and_again_gives_every_notice_at_most_once
         detail = ana("ticket", "show", ticket, "--json").json()
         return [line["text"] for line in detail["timeline"] if line["kind"] == "ticket.notice"]
 
+    last = f"resolution {STEPS[-1]} %"
+
+    def more(seen: int) -> bool:
+        found = told()  # on a busy machine the last may be among those that were seen
+        return len(found) > seen or last in found
+
     for _ in range(3):
         before = len(told())
-        wait_until("the next notice", lambda seen=before: len(told()) > seen)
+        wait_until("the next notice", lambda seen=before: more(seen))
         assert world.broker is not None
         world.broker.kill()
         world.start_broker()
-    last = f"resolution {STEPS[-1]} %"
-    wait_until("the last notice", lambda: last in told(), seconds=45)
+    wait_until("the last notice", lambda: last in told())
     found = told()
     assert max(Counter(found).values()) == 1, found
     assert found == sorted(found, key=lambda text: int(text.split()[1])), found
