@@ -45,7 +45,7 @@ def _mover(name: str, move: str) -> click.Command:
             at=datetime.now(UTC),
         )
         ask_agent(folder, messages.SendMove(move=seal(said, signer)), messages.Ok)
-        _told(as_json, ticket)
+        _told(as_json, ticket, f"decision.{name}")
 
     return command
 
@@ -80,7 +80,7 @@ def rate(ticket: str, score: int, text: str, folder: Folder, as_json: bool) -> N
     _told(as_json, ticket, "rate.done")
 
 
-def _told(as_json: bool, ticket: str, key: str = "decision.done") -> None:
+def _told(as_json: bool, ticket: str, key: str) -> None:
     if as_json:
         emit_json({"ticket": ticket})
     else:

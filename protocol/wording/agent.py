@@ -138,7 +138,16 @@ TABLE: dict[str, tuple[str, str]] = {
         'relevo-agent cancel T-1 "I no longer need it"',
         'relevo-agent cancel T-1 "Ya no lo necesito"',
     ),
-    "decision.done": ("{ticket} was changed.", "Se ha cambiado {ticket}."),
+    "decision.solved": (
+        "{ticket} is solved. Thank you for saying so.",
+        "{ticket} está resuelto. Gracias por decirlo.",
+    ),
+    "decision.reopen": (
+        "{ticket} is open again; whoever helps you is told.",
+        "{ticket} está abierto otra vez; se avisa a quien le ayuda.",
+    ),
+    "decision.close": ("{ticket} is closed.", "{ticket} está cerrado."),
+    "decision.cancel": ("{ticket} is withdrawn.", "{ticket} queda retirado."),
     "rate": (
         "Say how the help was, from 1 (bad) to 5 (very good).",
         "Decir cómo ha sido la ayuda, de 1 (mala) a 5 (muy buena).",

@@ -224,12 +224,12 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "org.desk.set.example": ("relevo org desk set desk.toml", "relevo org desk set servicio.toml"),
     "org.desk.staged": (
-        "The desk now has {queues} queues and {rules} rules.",
-        "El servicio tiene ahora {queues} colas y {rules} reglas.",
+        "The desk now has: queues {queues}, rules {rules}.",
+        "El servicio tiene ahora: colas {queues}, reglas {rules}.",
     ),
     "org.desk.show": (
-        "Show the rules, or a customer's settings.",
-        "Mostrar las reglas, o lo acordado con un cliente.",
+        "Show the queues and rules, or a customer's settings.",
+        "Mostrar las colas y reglas, o lo acordado con un cliente.",
     ),
     "org.desk.show.example": (
         "relevo org desk show --customer acme",
@@ -240,6 +240,7 @@ TABLE: dict[str, tuple[str, str]] = {
         "Priorities by impact and urgency: {matrix}. Reopened within {days} business days. Language: {language}.",
         "Prioridades por impacto y urgencia: {matrix}. Se reabre en {days} días laborables. Idioma: {language}.",
     ),
+    "org.desk.queue-titles": ("Queue|Tier|E-mail|People", "Cola|Nivel|Correo|Personas"),
     "org.desk.titles": (
         "No|Customer|Category|Language|Up to|Skill|Queue|To a person",
         "N.º|Cliente|Categoría|Idioma|Hasta|Saber|Cola|A persona",

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from protocol.drivers.files import read_file, write_private
+from protocol.drivers.shown import folded
 from protocol.drivers.terminal import Command, Group, emit_json, note, option, printable, say, words
 from protocol.errors import Code, RelevoError
 from protocol.organisation import Organisation
@@ -146,7 +147,7 @@ def _tell(verdict: Verdict, ticket: str | None, *, from_file: bool) -> None:
     counts = verdict.counts
     if verdict.ok:
         key = "audit.ok.file" if from_file else "audit.ok"
-        say(words()(key, size=verdict.size, root=verdict.root, entries=counts.entries))
+        say(folded(words()(key, size=verdict.size, root=verdict.root, entries=counts.entries)))
         say(
             words()(
                 "audit.counts",
@@ -164,7 +165,7 @@ def _tell(verdict: Verdict, ticket: str | None, *, from_file: bool) -> None:
     if ticket and verdict.ok:
         say(words()("audit.of-ticket", ticket=printable(ticket), count=counts.of_ticket or 0))
     for remark in verdict.warnings:
-        note(words()(f"audit.notice.{remark.notice}", count=remark.count, first=remark.first_index))
+        note(folded(words()(f"audit.notice.{remark.notice}", count=remark.count, first=remark.first_index)))
 
 
 def require_good(verdict: Verdict) -> None:

@@ -6,6 +6,7 @@ import re
 
 from protocol.api import TicketEvent
 from protocol.drivers.terminal import words
+from technician.cli.ticket_sla import clock_name
 from technician.facts import in_words
 
 _OF_PEOPLE = "ticket."
@@ -24,7 +25,7 @@ _SOURCES = frozenset({"broker", "rules", "timer"})
 _STEP = re.compile(r"^(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d) (?P<kind>[a-z-]+\.[a-z-]+): (?P<text>.*)$", re.DOTALL)
 
 _FACT = re.compile(r"(?P<before>^|; )(?P<key>(?!title_)[a-z0-9_]+)=(?P<value>[^;]+)")
-_NOTICE = re.compile(r"^(?P<clock>[a-z_]+)(?P<cycle>#\d+)? (?P<percent>\d+) %$")
+_NOTICE = re.compile(r"^(?P<clock>[a-z_]+(?:#\d+)?) (?P<percent>\d+) %$")
 
 
 def who(by: str) -> str:
@@ -72,10 +73,7 @@ def _fact(found: re.Match[str]) -> str:
 
 def _notice(found: re.Match[str]) -> str:
     """What the timer noted, ``next_response#2 75 %``, with the clock's name."""
-    key = f"sla.clock.{found['clock']}"
-    clock = words()(key) if words().has(key) else found["clock"]
-    cycle = f" {found['cycle'][1:]}" if found["cycle"] else ""
-    return f"{clock}{cycle}: {found['percent']} %"
+    return f"{clock_name(found['clock'], words())}: {found['percent']} %"
 
 
 def _cut(text: str, most: int) -> str:

@@ -36,7 +36,7 @@ def desk_set(file: Path, home: Path, as_json: bool) -> None:
 @option("--customer", metavar="CUSTOMER", help="org.desk.customer")
 @technician_options
 def desk_show(customer: str | None, home: Path, as_json: bool) -> None:
-    """The draft's desk."""
+    """The draft's queues and rules."""
     from technician.org.state import OrgFolder
 
     draft = OrgFolder(home).load().desk
@@ -48,6 +48,10 @@ def desk_show(customer: str | None, home: Path, as_json: bool) -> None:
         matrix = " ".join(f"P{priority}" for priority in row.priorities)
         say(words()("org.desk.matrix", matrix=matrix, days=row.reopen_days, language=row.language))
         return
+    if draft.queues:
+        queues = ((q.id, f"L{q.tier}", q.email, ", ".join(q.members) or "*") for q in draft.queues)
+        show_rows(words()("org.desk.queue-titles").split("|"), queues, "org.desk.no_rules")
+        say()
     titles = words()("org.desk.titles").split("|")
     show_rows(
         titles,

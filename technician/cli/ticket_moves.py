@@ -14,6 +14,7 @@ from protocol.ticket_api import Notices, TicketAssign, TicketMerge, TicketPend, 
 from protocol.tickets import PendingReason
 from technician.cli.common import show_rows, technician_options
 from technician.cli.ticket_common import moment, path, show_view
+from technician.cli.ticket_sla import clock_name
 from technician.login import client
 
 _LEVEL = click.IntRange(1, 3)
@@ -124,7 +125,7 @@ def notices(everything: bool, tick: bool, home: Path, as_json: bool) -> None:
         w = words()
         show_rows(
             [w(f"column.{name}") for name in ("time", "ticket", "clock", "percent", "title")],
-            ((local_stamp(n.at), n.ticket, n.clock, f"{n.percent} %", n.title) for n in rows),
+            ((local_stamp(n.at), n.ticket, clock_name(n.clock, w), f"{n.percent} %", n.title) for n in rows),
             "ticket.no-notices",
         )
     for notice in rows if tick else ():

@@ -87,6 +87,14 @@ def _name(clock: SlaView, w: Words) -> str:
     return f"{name} {clock.cycle}" if clock.clock is ClockName.NEXT_RESPONSE else name
 
 
+def clock_name(text: str, w: Words) -> str:
+    """The clock of a notice, ``next_response#2``, in words."""
+    name, _, cycle = text.partition("#")
+    key = f"sla.clock.{name}"
+    said = w(key) if w.has(key) else name
+    return f"{said} {cycle}" if cycle else said
+
+
 def _at(moment: datetime, zone: tzinfo | None) -> str:
     return f"{in_zone(moment, zone):%Y-%m-%d %H:%M}"
 
