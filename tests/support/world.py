@@ -99,7 +99,7 @@ class Running:
     def alive(self) -> bool:
         return self.process.poll() is None
 
-    def terminate(self, seconds: float = 30.0) -> int:
+    def terminate(self, seconds: float = 60.0) -> int:
         """SIGTERM and wait; the exit status."""
         if self.alive:
             self.process.terminate()

@@ -111,7 +111,7 @@ def test_it_says_ready_once_and_drains_on_sigterm(data: Path, org: Org) -> None:
         served.process.send_signal(signal.SIGTERM)
         assert served.process.stdout is not None
         assert served.process.stdout.read() == ""
-        assert served.process.wait(30) == 0
+        assert served.process.wait(60) == 0
     assert run_cli("check", "--data", data).returncode == 0
 
 
