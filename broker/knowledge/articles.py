@@ -13,7 +13,7 @@ from protocol.errors import Code, RelevoError
 from protocol.knowledge import ArticleText, ArticleView, Reader, Visibility, reader_up_to
 from protocol.scopes import ANY_CUSTOMER
 
-_GONE = "no such thing"
+_GONE = "article"
 """What is said of an article that is not there, and of one that is none of the asker's business."""
 
 
