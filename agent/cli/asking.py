@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import click
 
 from agent import identity, messages
-from agent.cli.common import agent_options, ticket_argument
+from agent.cli.common import agent_options, tell_agent, ticket_argument
 from agent.folder import Folder
 from agent.journal import Journal
 from agent.localclient import ask as ask_agent
@@ -137,7 +137,7 @@ def reply(ticket: str, text: str, folder: Folder, as_json: bool) -> None:
         text=_words_of_user(text),
         at=datetime.now(UTC),
     )
-    ask_agent(folder, messages.SendReply(reply=seal(message, signer)), messages.Ok)
+    tell_agent(folder, ticket, messages.SendReply(reply=seal(message, signer)))
     if as_json:
         emit_json({"ticket": ticket})
     else:

@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
+from agent import messages
 from agent.folder import Folder
+from agent.localclient import ask
 from protocol.drivers.terminal import common_options, option
 from protocol.errors import Code, RelevoError
 from protocol.ids import TicketId
@@ -41,6 +43,23 @@ def _known_form(_context: click.Context, _parameter: click.Parameter, value: str
         return msgspec.convert(value, TicketId)
     except msgspec.ValidationError as error:
         raise RelevoError(Code.NOT_FOUND, f"ticket {value[:20]!r}") from error
+
+
+_ABOUT_IT = frozenset({Code.NOT_FOUND, Code.CONFLICT, Code.INVALID_TRANSITION})
+
+
+def tell_agent(folder: Folder, ticket: str, said: messages.LocalRequest) -> None:
+    """Say something about a ticket.
+
+    Raises:
+        RelevoError: as ``localclient.ask``; what the broker refuses for the ticket's sake names it.
+    """
+    try:
+        ask(folder, said, messages.Ok)
+    except RelevoError as error:
+        if error.code in _ABOUT_IT:
+            raise RelevoError(error.code, ticket) from error
+        raise
 
 
 ticket_argument = click.argument("ticket", callback=_known_form)

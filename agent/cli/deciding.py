@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 import click
 
 from agent import identity, messages
-from agent.cli.common import agent_options, ticket_argument
+from agent.cli.common import agent_options, tell_agent, ticket_argument
 from agent.folder import Folder
-from agent.localclient import ask as ask_agent
 from protocol.documents import PROTOCOL_VERSION, UserMove, UserRating
 from protocol.drivers.terminal import Command, emit_json, note, printable, words
 from protocol.dsse import seal
@@ -44,7 +43,7 @@ def _mover(name: str, move: str) -> click.Command:
             text=text,
             at=datetime.now(UTC),
         )
-        ask_agent(folder, messages.SendMove(move=seal(said, signer)), messages.Ok)
+        tell_agent(folder, ticket, messages.SendMove(move=seal(said, signer)))
         _told(as_json, ticket, f"decision.{name}")
 
     return command
@@ -76,7 +75,12 @@ def rate(ticket: str, score: int, text: str, folder: Folder, as_json: bool) -> N
         text=text,
         at=datetime.now(UTC),
     )
-    ask_agent(folder, messages.SendRating(rating=seal(said, signer)), messages.Ok)
+    try:
+        tell_agent(folder, ticket, messages.SendRating(rating=seal(said, signer)))
+    except RelevoError as error:
+        if error.code is Code.ALREADY_EXISTS:
+            raise RelevoError(Code.CONFLICT, f"{ticket} was rated before") from error
+        raise
     _told(as_json, ticket, "rate.done")
 
 

@@ -10,6 +10,8 @@ from protocol.drivers.terminal import emit_json, note, words
 from protocol.errors import Code, RelevoError
 from protocol.times import parse_duration, parse_rfc3339
 
+_MAX_TEXT = 20_000
+
 
 def path(id_: str, tail: str = "") -> str:
     return f"/v1/tickets/{quote(id_, safe='')}{tail}"
@@ -37,7 +39,9 @@ def moment(text: str | None) -> datetime | None:
 
 
 def some(text: str) -> str:
-    """Raises RelevoError: ``usage`` for nothing but blanks."""
+    """Raises RelevoError: ``usage`` for nothing but blanks, and for more than a ticket takes at once."""
     if not text.strip():
         raise RelevoError(Code.USAGE, "some text is needed")
+    if len(text) > _MAX_TEXT:
+        raise RelevoError(Code.USAGE, f"at most {_MAX_TEXT} characters of text")
     return text

@@ -116,7 +116,8 @@ def test_the_user_says_it_is_solved_reopens_rates_and_closes(machine: Machine, a
     machine("reopen", ticket, "Muted again by itself")
     machine("solved", ticket, "Now it stays")
     machine("rate", ticket, "4", "Fine")
-    machine("rate", ticket, "1", status=9)
+    assert ticket in machine("rate", ticket, "1", status=9).err
+    assert "T-999" in machine("reply", "T-999", "hello", status=3).err
     ana("ticket", "close", ticket, status=9)
     machine("close", ticket)
     machine("reopen", ticket, "no", status=9)
