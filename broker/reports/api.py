@@ -58,7 +58,7 @@ async def show_report(broker: Broker, call: Call) -> Report:
     async with broker.reporting.turn():
         if wanted.customer is not None:
             await _require_customer(broker, org, who, wanted.customer)
-        return await make(name, Sources(Reader(broker.store, Budget()), wanted, promises, files))
+        return await make(name, Sources(Reader(broker.store, Budget()), wanted, org.desk, promises, files))
 
 
 def _name(call: Call) -> ReportName:

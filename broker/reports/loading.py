@@ -6,51 +6,36 @@ Read-only and in small blocks, on a reader's connection. What a report may cost 
 from __future__ import annotations
 
 import asyncio
-import enum
-import json
 import time
 from array import array
-from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Connection,
-    Select,
-    bindparam,
-    func,
-    or_,
-    select,
-    type_coerce,
-)
+from sqlalchemy import BigInteger, ColumnElement, Select, or_, select, type_coerce
 
-from broker.reports.attainment import Kept, kept
-from broker.reports.cases import Case, Ticket
+from broker.reports.counting import HOW, About, Counted, Counting, Order
 from broker.reports.figures import Period
+from broker.reports.histories import TICKETS_AT_ONCE, histories
+from broker.reports.process import counted_apart
 from broker.reports.satisfaction import Rating
-from broker.reports.shapes import Shapes, look, shape
-from broker.sla.promises import TIERS, Promises
+from broker.sla.promises import Promises
 from broker.store.desk_tables import ratings
 from broker.store.engine import Store
-from broker.store.ticket_tables import ticket_events, tickets
-from protocol import sla
-from protocol.audit import Action
-from protocol.calendars import Hours, from_us
+from broker.store.ticket_tables import tickets
+from protocol.calendars import from_us
+from protocol.desk import Desk
 from protocol.errors import Code, RelevoError
+from protocol.reports import ReportName
 from protocol.tickets import OPEN_STATES, State
 
 MAX_ROWS = 500_000
 """Of all kinds in one report, events not counted."""
 MAX_SECONDS = 60.0
 BLOCK = 2_000
-TICKETS_AT_ONCE = 500
-"""In one read, with their events: some 20 ms."""
+APART_FROM = 2_000
+"""So many tickets are counted in a process of their own. Fewer take less time than it takes to start."""
 _OPEN = [state.value for state in OPEN_STATES]
-_NOTHING = sla.Targets()
-_STATES = {state.value: state for state in State}
 Query = Select[*tuple[Any, ...]]
 
 
@@ -60,6 +45,11 @@ class Budget:
     def __init__(self, seconds: float = MAX_SECONDS, rows: int = MAX_ROWS) -> None:
         self._ends = time.monotonic() + seconds
         self._rows = rows
+
+    @property
+    def left(self) -> float:
+        """Seconds."""
+        return self._ends - time.monotonic()
 
     def spend(self, rows: int) -> None:
         """Raises RelevoError: ``too-large``, ``timeout``."""
@@ -80,6 +70,7 @@ class Reader:
 
     store: Store
     budget: Budget
+    apart_from: int = APART_FROM
 
     async def rows(self, wanted: Query, key: ColumnElement[Any]) -> list[Any]:
         """All rows of ``wanted`` in the order of ``key``, a unique column that no row changes.
@@ -138,26 +129,6 @@ class Wanted:
             return found
         return found.join(tickets, ticket == tickets.c.number).where(*self.of_ticket())
 
-    def passes(self, ticket: Ticket) -> bool:
-        """The filters that the database did not apply."""
-        return self.tier in (None, ticket.tier) and self.priority in (None, ticket.priority)
-
-
-class Block(NamedTuple):
-    """Some tickets of a report. ``everything``: before the filters by tier and priority, which for a backlog
-    hold at its moment; ``kept``: their clocks."""
-
-    everything: list[Case]
-    cases: list[Case]
-    kept: list[Kept]
-
-
-class Seen(NamedTuple):
-    """Of all blocks together."""
-
-    tickets: int
-    customers: frozenset[str]
-
 
 def _conditions(wanted: Wanted, whatever: bool) -> list[ColumnElement[bool]]:
     """Tickets that anything happened to in the period, or that were open at its end."""
@@ -169,151 +140,33 @@ def _conditions(wanted: Wanted, whatever: bool) -> list[ColumnElement[bool]]:
     ]
 
 
-class Clocks(enum.Enum):
-    """Which clocks a report is about."""
-
-    SLA = "sla"
-    OLA = "ola"
-
-
-_ANY_TARGET = {
-    Clocks.SLA: sla.Targets(first_response=1, resolution=1, next_response=1),
-    Clocks.OLA: sla.Targets(ola=dict.fromkeys(TIERS, 1)),
-}
-
-
 async def load_tickets(
-    reader: Reader,
-    wanted: Wanted,
-    promises: Promises,
-    clocks: Clocks | None,
-    take: Callable[[Block], object],
-    *,
-    whatever: bool = False,
-) -> Seen:
-    """Hand the tickets of a report to ``take``, block by block and never two at a time.
+    reader: Reader, wanted: Wanted, desk: Desk, promises: Promises, name: ReportName
+) -> Counted:
+    """What there is to say of the tickets of the report ``name``.
 
     Args:
-        clocks: which clocks are wanted too.
-        take: called in a thread; it is to keep little of what it gets.
-        whatever: tickets of every tier and priority are among ``Block.everything``, with their stays, which
-            other cases do not have.
+        promises: of ``desk``.
 
     Raises:
-        RelevoError: as ``Reader.rows``.
+        RelevoError: as ``Reader.rows`` and ``process.counted_apart``.
     """
-    touched = select(tickets.c.number).where(*_conditions(wanted, whatever))
+    touched = select(tickets.c.number).where(*_conditions(wanted, HOW[name].whatever))
     numbers = await reader.store.read(lambda conn: array("q", conn.execute(touched).scalars()))
     reader.budget.spend(len(numbers))
-    ordered = await asyncio.to_thread(lambda: array("q", sorted(numbers)))
-    making = _Making(wanted, promises, clocks, take, stays=whatever)
-    making.block((), ())  # where there is no ticket at all, figures are to say so
+    ordered = await asyncio.to_thread(sorted, numbers)
+    about = About(name=name, period=wanted.period, tier=wanted.tier, priority=wanted.priority)
+    if len(ordered) >= reader.apart_from:
+        order = Order(about=about, desk=desk, url=reader.store.url, numbers=tuple(ordered))
+        return await counted_apart(order, reader.budget.left)
+    counting = Counting(about, promises)
     for first in range(0, len(ordered), TICKETS_AT_ONCE):
-        some = ordered[first : first + TICKETS_AT_ONCE].tolist()
-        heads, events = await reader.store.read(lambda conn, some=some: _histories(conn, some))  # type: ignore[misc]
+        some = ordered[first : first + TICKETS_AT_ONCE]
+        heads, events = await reader.store.read(lambda conn, some=some: histories(conn, some))  # type: ignore[misc]
         reader.budget.spend(0)
         # The pure part is long work for the processor: other requests go on beside it.
-        await asyncio.to_thread(making.block, heads, events)
-    return Seen(making.tickets, frozenset(making.customers))
-
-
-_t, _e = tickets.c, ticket_events.c
-_NUMBERS = select(func.json_each(bindparam("numbers")).table_valued("value").c.value)
-_HEADS = select(
-    _t.number, _t.customer, _t.category, _t.agent, _t.state, _t.tier, _t.priority,
-    type_coerce(_t.created, BigInteger), _t.resolved_by_tier, _t.article,
-).where(_t.number.in_(_NUMBERS)).order_by(_t.number)  # fmt: skip
-_HAPPENED = (
-    select(_e.ticket, type_coerce(_e.at, BigInteger), look())
-    .where(_e.ticket.in_(_NUMBERS), _e.kind != Action.TICKET_NOTICE.value)
-    .order_by(_e.ticket, _e.log_index)
-)
-
-
-def _histories(conn: Connection, numbers: Sequence[int]) -> tuple[Sequence[Any], Sequence[Any]]:
-    """Both in the order of the tickets' numbers."""
-    return _plain(conn, _HEADS, numbers), _plain(conn, _HAPPENED, numbers)
-
-
-def _plain(conn: Connection, query: Query, numbers: Sequence[int]) -> Sequence[Any]:
-    """Rows as the driver makes them: what SQLAlchemy makes of nearly a million costs as much as to look at."""
-    cursor = conn.execute(query, {"numbers": json.dumps(numbers)}).cursor
-    assert cursor is not None  # noqa: S101 - a SELECT has one
-    return cursor.fetchall()
-
-
-class _Terms(NamedTuple):
-    """What is promised to a customer at a priority. ``same``: one number for equal targets."""
-
-    hours: Hours
-    targets: sla.Targets
-    same: int
-
-
-class _Making:
-    """From rows to blocks."""
-
-    def __init__(
-        self,
-        wanted: Wanted,
-        promises: Promises,
-        clocks: Clocks | None,
-        take: Callable[[Block], object],
-        *,
-        stays: bool,
-    ) -> None:
-        self._wanted, self._promises, self._clocks, self._take = wanted, promises, clocks, take
-        self._shapes = Shapes(sla.Targets() if clocks is None else _ANY_TARGET[clocks], stays=stays)
-        self._terms: dict[tuple[str, int], _Terms | None] = {}
-        self._same: dict[Hashable, int] = {}
-        self.tickets = 0
-        self.customers: set[str] = set()
-
-    def block(self, heads: Sequence[Any], rows: Sequence[Any]) -> None:
-        """As ``_histories`` gives them."""
-        found = Block([], [], [])
-        numbers, every_time, looks = zip(*rows, strict=True) if rows else ((), (), ())
-        how_many, first = Counter(numbers), 0
-        for number, customer, category, agent, state, tier, priority, created, by, article in heads:
-            last = first + how_many[number]
-            if first < last:
-                ticket = Ticket(
-                    number, customer, category, agent, _STATES[state], tier, priority, created, by, article
-                )
-                self._add(found, ticket, looks[first:last], every_time[first:last])
-            first = last
-        self._take(found)
-
-    def _add(self, found: Block, ticket: Ticket, looks: tuple[str, ...], at: Sequence[int]) -> None:
-        told, times = shape(looks, at)
-        case = self._shapes.case(ticket, told, times)
-        found.everything.append(case)
-        if not self._wanted.passes(ticket):
-            return
-        found.cases.append(case)
-        self.tickets += 1
-        self.customers.add(ticket.customer)
-        if self._clocks is None:
-            return
-        if times[-1] >= self._wanted.period.until:
-            before = [place for place, moment in enumerate(at) if moment < self._wanted.period.until]
-            told, times = shape(tuple([looks[i] for i in before]), [at[i] for i in before])
-        terms = self._terms_of(ticket.customer, ticket.priority)
-        if times and terms is not None:
-            period, promised = self._wanted.period, self._shapes.promised(told, terms.targets, terms.same)
-            found.kept.extend(kept(promised, (*times, period.until), period, terms.hours, ticket.priority))
-
-    def _terms_of(self, customer: str, priority: int) -> _Terms | None:
-        """None where nothing is promised."""
-        if (customer, priority) in self._terms:
-            return self._terms[customer, priority]
-        hours, targets = self._promises.hours(customer), self._promises.targets(customer, priority)
-        found = None
-        if hours is not None and targets != _NOTHING:
-            said = (*targets[:3], *sorted(targets.ola.items()))
-            found = _Terms(hours, targets, self._same.setdefault(said, len(self._same)))
-        self._terms[customer, priority] = found
-        return found
+        await asyncio.to_thread(counting.block, heads, events)
+    return await asyncio.to_thread(counting.counted)
 
 
 async def load_ratings(reader: Reader, wanted: Wanted) -> list[Rating]:

@@ -5,14 +5,34 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
 
 from broker.reports import attainment, backlog, ticket_metrics
 from broker.reports.attainment import Kept
 from broker.reports.cases import Case
 from broker.reports.figures import Period, Sums
-from broker.reports.loading import Block
+from broker.reports.histories import Block
 from broker.reports.ticket_metrics import HoursOf, Lasting
 from protocol.reports import Figure, Metric, Series
+
+
+class Told(NamedTuple):
+    """What a tally says at the end. ``resolved``: numbers of the tickets resolved in the period, for reports
+    that ask more of those; ``earliest``: when the first of the tickets was opened."""
+
+    figures: Sequence[Figure] = ()
+    series: Sequence[Series] = ()
+    resolved: array[int] = array("q")
+    earliest: int = 0
+
+
+class Tally(Protocol):
+    def add(self, block: Block) -> None:
+        """Take in what a block tells."""
+
+    def told(self) -> Told:
+        """Of all blocks."""
+
 
 Measure = Callable[[Sequence[Case], Period], Figure]
 
@@ -32,11 +52,11 @@ class SlaTally:
         for lasting in self._lasting:
             lasting.add(block.cases)
 
-    def told(self) -> tuple[list[Figure], list[Series]]:
+    def told(self) -> Told:
         figures = attainment.sla_attainment(self._kept)
         for lasting in self._lasting:
             figures += lasting.figures()
-        return figures, attainment.by_week(self._kept, self._weeks)
+        return Told(figures, attainment.by_week(self._kept, self._weeks))
 
 
 class TiersTally:
@@ -53,42 +73,35 @@ class TiersTally:
         self._bounced.add(ticket_metrics.bounce_rate(cases, period))
         self._kept.update(attainment.tally(block.kept, ()))
 
-    def figures(self) -> list[Figure]:
+    def told(self) -> Told:
         sums = (self._resolved, self._first_level, self._escalated, self._bounced)
-        return [*(one for each in sums for one in each.figures()), *attainment.ola_attainment(self._kept)]
+        figures = [one for each in sums for one in each.figures()]
+        return Told([*figures, *attainment.ola_attainment(self._kept)])
 
 
 class QualityTally:
-    """``resolved``: numbers of the tickets resolved in the period."""
-
     _MEASURES: tuple[Measure, ...] = (ticket_metrics.fcr, ticket_metrics.flr, ticket_metrics.reopen_rate)
 
     def __init__(self, period: Period) -> None:
         self._period = period
         self._sums = [(measure, Sums()) for measure in self._MEASURES]
-        self.resolved = array("q")
+        self._resolved = array("q")
 
     def add(self, block: Block) -> None:
         for measure, sums in self._sums:
             sums.add([measure(block.cases, self._period)])
         done = ticket_metrics.resolved_in(block.cases, self._period)
-        self.resolved.extend([case.ticket.number for case in done])
+        self._resolved.extend([case.ticket.number for case in done])
 
-    def figures(self) -> list[Figure]:
-        return [figure for _, sums in self._sums for figure in sums.figures()]
+    def told(self) -> Told:
+        return Told([figure for _, sums in self._sums for figure in sums.figures()], (), self._resolved)
 
 
 class RecurringTally:
-    """``resolved``: as above; ``earliest``: when the first of the tickets was opened."""
-
     def __init__(self, period: Period) -> None:
         self._period = period
         self._earliest: int | None = None
-        self.resolved = array("q")
-
-    @property
-    def earliest(self) -> int:
-        return self._period.since if self._earliest is None else self._earliest
+        self._resolved = array("q")
 
     def add(self, block: Block) -> None:
         opened = [case.ticket.created for case in block.cases]
@@ -96,7 +109,11 @@ class RecurringTally:
             opened.append(self._earliest)
         self._earliest = min(opened, default=None)
         done = ticket_metrics.resolved_in(block.cases, self._period)
-        self.resolved.extend([case.ticket.number for case in done])
+        self._resolved.extend([case.ticket.number for case in done])
+
+    def told(self) -> Told:
+        earliest = self._period.since if self._earliest is None else self._earliest
+        return Told((), (), self._resolved, earliest)
 
 
 class BacklogTally:
@@ -110,8 +127,5 @@ class BacklogTally:
         self._lying.update(backlog.open_at(block.everything, self._moment, self._only))
         self._levels.add(block.everything)
 
-    def figures(self) -> list[Figure]:
-        return backlog.figures(self._lying)
-
-    def series(self) -> Series:
-        return self._levels.series()
+    def told(self) -> Told:
+        return Told(backlog.figures(self._lying), [self._levels.series()])

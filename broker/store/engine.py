@@ -89,6 +89,7 @@ class Store:
 
     def __init__(self, url: str, signer: LogSigner, clock: Callable[[], datetime]) -> None:
         """``url`` is an SQLAlchemy URL whose schema is up to date (``broker.store.schema``)."""
+        self.url = url
         self._writing = make_engine(url, writer=True)
         self._reading = make_engine(url, writer=False, pool=READERS)
         self._log = AuditLog(signer, clock)
