@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -74,8 +74,11 @@ def nobody_reads(url: str) -> Iterator[None]:
 
 def children() -> set[int]:
     """Processes that this one started and that have not ended, or were not waited for."""
-    told = [path.read_text() for path in Path("/proc/self/task").glob("*/children")]
-    return {int(pid) for line in told for pid in line.split()}
+    found: set[int] = set()
+    for path in Path("/proc/self/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread may end while it is looked at
+            found |= {int(pid) for pid in path.read_text().split()}
+    return found
 
 
 @pytest.mark.parametrize("name", [ReportName.SLA, ReportName.RECURRING, ReportName.BACKLOG])
