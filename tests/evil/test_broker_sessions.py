@@ -69,7 +69,8 @@ def attempt(
             machine("allow", rows[0]["id"], *allow)
         return bool(rows)
 
-    wait_until("the request or a refusal", answered, seconds=wait + 5)
+    # A busy machine needs longer to start the program than it then waits for an answer.
+    wait_until("the request or a refusal", answered, seconds=wait + 60)
     out, err = asking.communicate(timeout=60)
     return Result(tuple(str(a) for a in asking.args), asking.returncode, out, err, 0.0)
 
