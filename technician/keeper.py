@@ -16,6 +16,7 @@ import msgspec
 from protocol.drivers.assist import AssistConnection
 from protocol.drivers.assistchannel import AssistChannel
 from protocol.drivers.files import write_private
+from protocol.drivers.ssh import MAX_CHANNELS
 from protocol.errors import Code, RelevoError
 from protocol.frames import FrameReader, frame
 from protocol.link import EndReason
@@ -44,7 +45,7 @@ _FIRST_BYTES_S = 10.0
 _OPEN_S = 150.0
 """For a new channel: longer than a leg may be apart."""
 _SPARES = 4
-"""Channels that are open ahead of need: half of what the agent allows (``ssh.MAX_CHANNELS``)."""
+"""Channels that are open ahead of need, as far as the requests that run leave room for them."""
 _FEW_SPARES = 1
 _STOP_S = 2.0
 
@@ -103,7 +104,7 @@ class Keeper:
         """
         if len(self._spares) > _FEW_SPARES:
             return
-        while len(self._spares) < _SPARES:
+        while len(self._spares) < min(_SPARES, MAX_CHANNELS - len(self._clients)):
             spare = asyncio.create_task(self._connection.open_channel(), name="spare channel")
             spare.add_done_callback(_look_at)
             self._spares.append(spare)

@@ -64,7 +64,7 @@ def see(conn: Connection, article: str, reader: Reader, person: str = "", *, pub
     open_to = open_to and reader.of(head.live_customer) is not None
     workshop = rights.in_workshop(reader, person, head.owner, head.rank, head.customer)
     if not workshop and not open_to:
-        raise Hidden(head.customer or ANY_CUSTOMER)
+        raise Hidden(head.customer or ANY_CUSTOMER, _GONE)
     newest = workshop and not (published and open_to)
     wanted = head.text_version if newest else head.live_version
     return Seen(head, rows.version(conn, head.number, wanted), newest)
@@ -95,5 +95,5 @@ def see_version(conn: Connection, article: str, standing: Standing, version: int
         raise RelevoError(Code.NOT_FOUND, _GONE)
     text = rows.text_of(written)
     if not standing.reader.may_read(text.visibility, text.customer):
-        raise Hidden(text.customer or ANY_CUSTOMER)
+        raise Hidden(text.customer or ANY_CUSTOMER, _GONE)
     return Seen(seen.head, written, True)
