@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install system demo test test-peers unit shake check bench format clean
+.PHONY: install system demo test test-peers unit shake explore check bench format clean
 
 install: $(STAMP)
 
@@ -35,6 +35,10 @@ SEED ?= 0
 shake: install
 	RELEVO_SHAKE_SEED=$(SEED) $(BIN)/python -m pytest -q -p tests.support.shaking -n 3 tests/integration/broker $(addprefix tests/integration/test_,\
 		desk_tickets.py known_errors.py sla.py outgoing.py customer_walls.py machine_walls.py nasty_bodies.py) tests/evil/test_desk.py
+
+# Properties with examples that nobody has seen before.
+explore: install
+	$(BIN)/python -m pytest -q -n 3 --hypothesis-profile explore tests/unit
 
 check: install
 	$(BIN)/ruff check .
