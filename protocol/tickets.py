@@ -73,9 +73,6 @@ RESUMED_BY: dict[PendingReason, Happening] = {
     PendingReason.AWAITING_APPROVAL: Happening.APPROVAL,
 }
 """A reason that is not listed needs ``resume_at``."""
-SLA_PAUSING = frozenset(
-    {PendingReason.AWAITING_USER, PendingReason.AWAITING_CONSENT, PendingReason.SCHEDULED}
-)
 
 
 class CauseCode(enum.StrEnum):

@@ -107,10 +107,3 @@ class Levels:
             level += self._steps[i]
             points.append(Point(at=from_us(moment), value=float(level), n=level))
         return Series(metric=Metric.BACKLOG, unit=Unit.TICKETS, points=tuple(points))
-
-
-def over_time(cases: Sequence[Case], moments: Sequence[int], only: Only) -> Series:
-    """As ``Levels``, of all cases at once."""
-    levels = Levels(moments, only)
-    levels.add(cases)
-    return levels.series()

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.reports.attainment import by_week, counted, ola_attainment, sla_attainment, tally
-from broker.reports.backlog import AGE_NAMES, Only, age_name, backlog, open_at, over_time
-from broker.reports.cases import at
+from broker.reports.backlog import AGE_NAMES, Levels, Only, age_name, backlog, open_at
+from broker.reports.cases import Case, at
 from broker.reports.figures import Period, percentile, share, split, times
 from broker.reports.ticket_metrics import (
     bounce_rate,
@@ -363,6 +363,12 @@ def test_rates_are_what_counting_by_the_words_of_the_definitions_gives(found: li
     assert ours == plain(found, WEEK)
 
 
+def levels(cases: Sequence[Case], moments: Sequence[int], only: Only) -> list[int]:
+    found = Levels(moments, only)
+    found.add(cases)
+    return [point.n for point in found.series().points]
+
+
 def _open_plainly(said: Sequence[Step], moment: int) -> bool:
     states = {"resolve": False, "solved": False, "close": False, "reopen": True}
     is_open = us(said[0][0]) <= moment
@@ -381,9 +387,9 @@ def test_the_backlog_is_what_looking_at_each_ticket_at_each_moment_gives(
     moments = sorted({us(minutes) for minutes in when})
     expected = [sum(_open_plainly(said, moment) for said in found) for moment in moments]
     assert [len(open_at(cases, moment, Only())) for moment in moments] == expected
-    assert [point.n for point in over_time(cases, moments, Only()).points] == expected
+    assert levels(cases, moments, Only()) == expected
     second = [len(open_at(cases, moment, Only(tier=2))) for moment in moments]
-    assert [point.n for point in over_time(cases, moments, Only(tier=2)).points] == second
+    assert levels(cases, moments, Only(tier=2)) == second
 
 
 @settings(max_examples=40, deadline=None)

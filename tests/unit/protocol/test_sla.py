@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from protocol import sla
 from protocol.calendars import ALWAYS, MINUTE_US, Calendar, Holiday, Hours, from_us, to_us
 from protocol.sla import Clock, ClockName, ClockState, Mark, Targets, Why, clocks, next_notice
-from protocol.tickets import SLA_PAUSING, PendingReason, State
+from protocol.tickets import PendingReason, State
 
 BERLIN = ZoneInfo("Europe/Berlin")
 OFFICE = Hours(
@@ -25,6 +25,12 @@ OFFICE = Hours(
     )
 )
 NIGHT_AND_DAY = Hours(Calendar(id="24x7", zone="Europe/Berlin", hours=("mon-sun 00:00-24:00",)))
+
+
+SLA_PAUSING = frozenset(
+    {PendingReason.AWAITING_USER, PendingReason.AWAITING_CONSENT, PendingReason.SCHEDULED}
+)
+"""As 4-domain.md names them."""
 
 
 def at(month: int, day: int, hour: int, minute: int = 0, year: int = 2026) -> int:
@@ -111,7 +117,7 @@ def test_vector_8_created_exactly_at_close() -> None:
 # --- each clock -------------------------------------------------------------------------------------
 
 
-def test_the_pausing_reasons_are_those_of_the_ticket_s_life_cycle() -> None:
+def test_the_pausing_reasons_are_those_of_the_design() -> None:
     assert frozenset(sla.PAUSING) == SLA_PAUSING
 
 
